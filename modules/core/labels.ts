@@ -1,0 +1,14 @@
+/** The labels by which Terrace knows what is its own. Nothing without `terrace.platform` is ever touched. */
+export const LABEL = {
+  platform: "terrace.platform",
+  stack: "terrace.stack",
+  urn: "terrace.urn",
+  /** Hash of the specification as Terrace wrote it: differs from the live one's hash where somebody changed it by hand. */
+  hash: "terrace.hash",
+  /** Hash of the task template, on containers: tells tasks of this deploy from those of the one before. */
+  template: "terrace.template",
+  /** The limit of processes a service asks for. The Pulumi provider has no argument for it, so it travels as a label. */
+  pids: "terrace.limit.pids",
+  site: "terrace.site",
+  namespace: "com.docker.stack.namespace",
+} as const;

@@ -1,0 +1,134 @@
+import type Dockerode from "dockerode";
+import { LABEL } from "../core/labels.ts";
+import { get, getBytes, type RawService } from "./read.ts";
+
+export interface RawTask {
+  ID: string;
+  ServiceID: string;
+  NodeID?: string;
+  Slot?: number;
+  CreatedAt: string;
+  DesiredState: string;
+  Spec: { ContainerSpec?: { Labels?: Record<string, string>; Image?: string } };
+  Status: { State: string; Timestamp?: string; Message?: string; Err?: string; ContainerStatus?: { ExitCode?: number; ContainerID?: string } };
+}
+
+/** Why a service did not come up as it was wanted. */
+export interface Fault {
+  /** One sentence, e.g. `the container exited with code 1 right after its start, 3 times`. */
+  why: string;
+  /** The last lines that the failing task wrote, oldest first. */
+  log: string[];
+  /** Swarm put the version before this one back, and it serves. */
+  rolledBack: boolean;
+}
+
+/** How long a task may wait for a node, in ms, before the reason is reported. */
+const PENDING_LIMIT = 10_000;
+/** How many failed tasks of a new service are a crash loop. */
+const CRASH_LIMIT = 2;
+const POLL = 150;
+const LOG_LINES = 10;
+
+/**
+ * Waits until all wanted tasks of a service run its newest specification (healthy, where it has a health check) and the old ones are
+ * gone. Returns what went wrong, or `undefined`.
+ *
+ * @param limit ms after which waiting ends
+ */
+export async function converge(
+  docker: Dockerode,
+  serviceId: string,
+  limit: number,
+  signal: AbortSignal,
+): Promise<Fault | undefined> {
+  const started = Date.now();
+  for (;;) {
+    signal.throwIfAborted();
+    const [service, tasks] = await Promise.all([
+      get<RawService>(docker, `/services/${serviceId}`),
+      get<RawTask[]>(docker, "/tasks", { filters: { service: [serviceId] } }),
+    ]);
+    const verdict = judge(service, tasks, Date.now(), Date.now() - started > limit);
+    if (verdict === "converged") return undefined;
+    if (verdict !== "waiting") {
+      const log = verdict.task === undefined ? [] : await taskLog(docker, verdict.task.ID);
+      return { why: verdict.why, log, rolledBack: await rollbackEnds(docker, service, signal) };
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL));
+  }
+}
+
+type Verdict = "converged" | "waiting" | { why: string; task: RawTask | undefined };
+
+/** What a service's tasks say about its deploy. Pure. */
+export function judge(service: RawService, tasks: RawTask[], now: number, late: boolean): Verdict {
+  const wanted = service.Spec.TaskTemplate?.ContainerSpec?.Labels?.[LABEL.template];
+  const update = service.UpdateStatus?.State;
+  const failed = tasks.filter(({ Status }) => Status.State === "failed" || Status.State === "rejected");
+  if (update !== undefined && /^(paused|rollback)/.test(update)) {
+    const task = newest(failed);
+    return { why: task === undefined ? (service.UpdateStatus?.Message ?? update) : taskFault(task), task };
+  }
+  const current = tasks.filter(({ Spec }) => Spec.ContainerSpec?.Labels?.[LABEL.template] === wanted);
+  const running = (list: RawTask[]) => list.filter(({ Status, DesiredState }) => Status.State === "running" && DesiredState === "running");
+  const old = running(tasks.filter((task) => !current.includes(task)));
+  const replicas = service.Spec.Mode?.Replicated?.Replicas ?? Math.max(1, current.filter((task) => task.DesiredState === "running").length);
+  if (running(current).length >= replicas && old.length === 0 && update !== "updating") return "converged";
+  const crashed = failed.filter((task) => current.includes(task));
+  if (update !== "updating" && crashed.length >= CRASH_LIMIT) {
+    const task = newest(crashed);
+    return { why: task === undefined ? "its tasks fail" : `${taskFault(task)}, ${crashed.length} times`, task };
+  }
+  const waiting = newest(current.filter(({ DesiredState }) => DesiredState === "running"));
+  const pending = waiting?.Status.State === "pending" && waiting.Status.Err;
+  if (pending && now - Date.parse(waiting.CreatedAt) > PENDING_LIMIT) return { why: `no node can take it: ${pending}`, task: undefined };
+  if (!late) return "waiting";
+  const state = waiting === undefined ? "has no task" : `is ${waiting.Status.State}`;
+  return { why: `it did not come up in time: its newest task ${state}${waiting?.Status.Err ? ` (${waiting.Status.Err})` : ""}`, task: waiting };
+}
+
+function taskFault({ Status }: RawTask): string {
+  const code = Status.ContainerStatus?.ExitCode;
+  if (Status.State === "rejected") return `Swarm rejected its task: ${Status.Err ?? Status.Message}`;
+  if (/unhealthy/.test(Status.Err ?? "")) return "its health check failed";
+  if (code !== undefined && code !== 0) return `its container exited with code ${code}`;
+  if (code === 0 && Status.Err === undefined) return "its container exited by itself";
+  return `its task failed: ${Status.Err ?? Status.Message}`;
+}
+
+function newest(tasks: RawTask[]): RawTask | undefined {
+  return tasks.toSorted((a, b) => b.CreatedAt.localeCompare(a.CreatedAt))[0];
+}
+
+/** Swarm puts the version before back by itself; waits for that, 30 s at most. */
+async function rollbackEnds(docker: Dockerode, service: RawService, signal: AbortSignal): Promise<boolean> {
+  for (let round = 0; round < 100; round++) {
+    const { UpdateStatus } = await get<RawService>(docker, `/services/${service.ID}`);
+    if (UpdateStatus?.State === "rollback_completed") return true;
+    if (UpdateStatus?.State !== "rollback_started") return false;
+    signal.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  return false;
+}
+
+/** The last lines that a task wrote. Empty where its container is gone already. */
+async function taskLog(docker: Dockerode, taskId: string): Promise<string[]> {
+  try {
+    return demultiplex(await getBytes(docker, `/tasks/${taskId}/logs`, { stdout: true, stderr: true, tail: LOG_LINES }));
+  } catch {
+    return [];
+  }
+}
+
+/** Docker's log stream: each piece has a header of 8 bytes whose last four are its length. */
+export function demultiplex(stream: Buffer): string[] {
+  const pieces: string[] = [];
+  for (let at = 0; at + 8 <= stream.length; ) {
+    const length = stream.readUInt32BE(at + 4);
+    pieces.push(stream.subarray(at + 8, at + 8 + length).toString("utf8"));
+    at += 8 + length;
+  }
+  return pieces.join("").trimEnd().split("\n").filter(Boolean);
+}

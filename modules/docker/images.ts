@@ -1,0 +1,87 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import type Dockerode from "dockerode";
+import tar from "tar-stream";
+import { TerraceError } from "../core/errors.ts";
+import { bootstrapBase } from "../host/base-image.ts";
+import { listContent } from "../workspace/index.ts";
+
+/** On every image that Terrace makes, so that it finds its own. */
+const IMAGE_LABEL = "terrace.image";
+
+/** Docker reads the build file from the context; this name keeps it apart from the content, and `.dockerignore` keeps it out of it. */
+const BUILD_FILE = ".terrace.Dockerfile";
+
+export interface Build {
+  /** Folder whose files are the build context. */
+  context: string;
+  /** Path of the Dockerfile; `Dockerfile` in the context where absent. */
+  dockerfile?: string;
+  args?: Record<string, string>;
+}
+
+/**
+ * Builds an image through the Engine API and tags it.
+ *
+ * @throws TerraceError `TERRACE_BUILD_FAILED` with the last lines of the build's output
+ */
+export async function buildImage(docker: Dockerode, name: string, build: Build): Promise<void> {
+  const stream = await docker.buildImage(await packContext(build), {
+    t: name,
+    dockerfile: BUILD_FILE,
+    buildargs: build.args ?? {},
+    labels: { [IMAGE_LABEL]: name },
+    forcerm: true,
+  });
+  const output: string[] = [];
+  const failure = await new Promise<string | undefined>((resolve, reject) => {
+    let fault: string | undefined;
+    docker.modem.followProgress(
+      stream,
+      (error) => (error ? resolve(fault ?? error.message) : resolve(fault)),
+      (event: { stream?: string; error?: string }) => {
+        if (event.error !== undefined) fault = event.error.trim();
+        if (event.stream !== undefined) output.push(event.stream);
+      },
+    );
+    stream.on("error", reject);
+  });
+  if (failure === undefined) return;
+  const lines = output.join("").trimEnd().split("\n").slice(-12).join("\n");
+  throw new TerraceError("TERRACE_BUILD_FAILED", `the image ${name} could not be built: ${failure}`, {
+    where: build.dockerfile ?? join(build.context, "Dockerfile"),
+    why: lines,
+    next: "mend the Dockerfile or the files it copies, then run this again; nothing was deployed for this site",
+  });
+}
+
+/** A context with its own Dockerfile is sent whole; a folder of pages without its hidden files, which must not be published. */
+async function packContext(build: Build): Promise<NodeJS.ReadableStream> {
+  const { context, dockerfile } = build;
+  const pack = tar.pack();
+  const recipe = await readFile(dockerfile ?? join(context, "Dockerfile"));
+  pack.entry({ name: BUILD_FILE }, recipe);
+  pack.entry({ name: ".dockerignore" }, `${BUILD_FILE}\n.dockerignore\n`);
+  for (const file of await listContent(context, { hidden: build.dockerfile === undefined })) {
+    // Times are left at zero, so that equal content gives equal layers.
+    pack.entry({ name: file.path, mode: file.executable ? 0o755 : 0o644, mtime: new Date(0) }, await readFile(file.source));
+  }
+  pack.finalize();
+  return Readable.from(pack);
+}
+
+/** Makes sure that an image that is not built here is on this engine: ours from the distribution's mirror, any other by a pull. */
+export async function ensureImage(docker: Dockerode, name: string, report: (line: string) => void): Promise<void> {
+  if (name.includes("/terrace/base:")) return bootstrapBase(docker, name, report);
+  const stream = await docker.pull(name).catch((error: Error) => {
+    throw new TerraceError("TERRACE_IMAGE_MISSING", `the image ${name} is not on this engine and can't be pulled`, {
+      why: error.message,
+      next: `load it (docker load) or push it to a registry that this machine reaches, then run this again`,
+      cause: error,
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    docker.modem.followProgress(stream, (error) => (error ? reject(error) : resolve()));
+  });
+}

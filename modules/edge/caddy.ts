@@ -1,0 +1,185 @@
+import { createHash } from "node:crypto";
+import { gzipSync } from "node:zlib";
+import { headerRoutes, hosts } from "./headers.ts";
+import type { JsonObject, Route } from "./json.ts";
+import { accessLog, logging } from "./logs.ts";
+import { answerPage, PAGES } from "./pages.ts";
+import { serviceProxy } from "./proxy.ts";
+import { moved } from "./redirects.ts";
+import type { EdgeModel } from "./routes.ts";
+import { originOf, siteRoutes } from "./sites.ts";
+
+/** Where the edge's container listens, keeps its data, finds the internal root and is administered. */
+export const EDGE = {
+  httpPort: 8080,
+  httpsPort: 8443,
+  data: "/data/caddy",
+  rootCertificate: "/tmp/root/ca.crt",
+  rootKey: "/tmp/root/ca.key",
+  /** A socket, so that no site that is proxied to `localhost` can reach the administration. */
+  admin: "unix//tmp/caddy-admin.sock",
+  /** `GET /` with this host over HTTP answers the revision of the configuration that this edge really runs. */
+  revisionHost: "edge.terrace.invalid",
+} as const;
+
+/** Bytes of a request's body. */
+const BODY_LIMIT = 64 * 1024 * 1024;
+
+export interface RenderedEdge {
+  /** The first 12 hex digits of the SHA-256 of the configuration without its revision. */
+  revision: string;
+  caddy: JsonObject;
+}
+
+/** The edge's whole configuration. The same model gives the same bytes. */
+export function renderEdge(model: EdgeModel): RenderedEdge {
+  const answer = revisionAnswer("");
+  const caddy = configuration(model, answer);
+  const revision = createHash("sha256").update(JSON.stringify(caddy)).digest("hex").slice(0, 12);
+  answer.body = revision;
+  return { revision, caddy };
+}
+
+/** Which configuration the model renders to, in 12 hex digits. */
+export function revisionOf(model: EdgeModel): string {
+  return renderEdge(model).revision;
+}
+
+/** The JSON for Caddy 2.6 and later. `revision` is what the edge answers to whoever asks which configuration it runs. */
+export function renderCaddy(model: EdgeModel, revision: string): JsonObject {
+  return configuration(model, revisionAnswer(revision));
+}
+
+/** The configuration as the edges fetch it: gzip of its JSON. */
+export function encodeEdge(caddy: JsonObject): Buffer {
+  return gzipSync(JSON.stringify(caddy), { level: 9 });
+}
+
+function configuration(unsorted: EdgeModel, answer: JsonObject): JsonObject {
+  const sites = [...unsorted.sites].sort((one, other) => (one.site < other.site ? -1 : 1));
+  const model = { ...unsorted, sites };
+  const names = sites.flatMap(hosts).sort();
+  return {
+    admin: { listen: EDGE.admin, origins: ["localhost"], config: { persist: false } },
+    logging: logging(),
+    storage: { module: "file_system", root: EDGE.data },
+    apps: {
+      pki: pki(model.platform),
+      tls: tls(model, names),
+      http: {
+        // On stop only: a reload never waits for, nor cuts, the requests under way.
+        grace_period: "10s",
+        servers: { http: httpServer(model, names, answer), https: httpsServer(model) },
+      },
+    },
+  };
+}
+
+function pki(platform: string): JsonObject {
+  return {
+    certificate_authorities: {
+      local: {
+        name: `Terrace ${platform}`,
+        root: { certificate: EDGE.rootCertificate, private_key: EDGE.rootKey, format: "pem_file" },
+        intermediate_common_name: `Terrace ${platform} edge`,
+        install_trust: false,
+      },
+    },
+  };
+}
+
+function tls(model: EdgeModel, names: string[]): JsonObject {
+  const automate = model.domain === undefined ? names : [`*.${model.domain}`, ...names];
+  return {
+    certificates: { automate },
+    automation: {
+      // The intermediate certificate lives 7 days and is renewed 34 hours before its end: 24 hours always fit in.
+      policies: [{ issuers: [{ module: "internal", ca: "local", lifetime: "24h" }], disable_ocsp_stapling: true }],
+      // Tidying takes a certificate that is just being made for rubbish, and a due one would run with each reload. The start of
+      // the process tidies too, before it has any site.
+      storage_clean_interval: "8760h",
+    },
+  };
+}
+
+function revisionAnswer(revision: string): JsonObject {
+  const headers = { "Cache-Control": ["no-store"], "Content-Type": ["text/plain; charset=utf-8"] };
+  return { handler: "static_response", headers, body: revision };
+}
+
+/** Sends every known host to HTTPS, and tells who asks which revision this is. */
+function httpServer(model: EdgeModel, names: string[], answer: JsonObject): JsonObject {
+  const secure = originOf("{http.request.host}", model.ports.https);
+  const quiet: JsonObject = { handler: "headers", response: { deferred: true, delete: ["Server"] } };
+  const known: Route = {
+    match: [{ host: names }],
+    handle: [moved(`${secure}{http.request.uri}`, "{http.vars.moved}")],
+    terminal: true,
+  };
+  return {
+    ...server(EDGE.httpPort),
+    routes: [
+      { match: [{ host: [EDGE.revisionHost] }], handle: [answer], terminal: true },
+      { handle: [quiet] },
+      ...permanently(),
+      ...(names.length > 0 ? [known] : []),
+      { handle: [answerPage(PAGES.noSuchSite)] },
+    ],
+  };
+}
+
+function httpsServer(model: EdgeModel): JsonObject {
+  const unknown: Route = { match: [{ vars: { upstream: [""] } }], handle: [answerPage(PAGES.noSuchSite, 421)] };
+  return {
+    ...server(EDGE.httpsPort),
+    protocols: ["h1", "h2"],
+    tls_connection_policies: [{}],
+    routes: [
+      ...headerRoutes(model),
+      ...permanently(),
+      { handle: [{ handler: "vars", upstream: "" }, compress(), { handler: "request_body", max_size: BODY_LIMIT }] },
+      ...siteRoutes(model.sites, model.ports.https),
+      { ...unknown, terminal: true },
+      { handle: [serviceProxy()] },
+    ],
+    // Caddy answers errors outside of the routes above: the headers are set here again.
+    errors: { routes: [...headerRoutes(model), ...errorRoutes()] },
+  };
+}
+
+function server(port: number): JsonObject {
+  return {
+    listen: [`:${port}`],
+    automatic_https: { disable: true },
+    read_header_timeout: "15s",
+    idle_timeout: "2m",
+    logs: accessLog(EDGE.revisionHost),
+  };
+}
+
+/** The status of "moved for good": 301, which every crawler and old browser knows; 308 where the method must survive. */
+function permanently(): Route[] {
+  const safe = [{ method: ["GET", "HEAD"] }];
+  return [
+    { handle: [{ handler: "vars", moved: "301" }] },
+    { match: [{ not: safe }], handle: [{ handler: "vars", moved: "308" }] },
+  ];
+}
+
+function compress(): JsonObject {
+  return { handler: "encode", encodings: { gzip: {}, zstd: {} }, prefer: ["zstd", "gzip"], minimum_length: 512 };
+}
+
+/** A site that nobody answers for is "unavailable, try again", whichever way the attempt failed. */
+function errorRoutes(): Route[] {
+  const on = (codes: string[], handle: JsonObject): Route => ({
+    match: [{ vars: { "{http.error.status_code}": codes } }],
+    handle: [handle],
+    terminal: true,
+  });
+  return [
+    on(["502", "503"], answerPage(PAGES.unavailable)),
+    on(["504"], answerPage(PAGES.timeout)),
+    on(["413"], answerPage(PAGES.tooLarge)),
+  ];
+}

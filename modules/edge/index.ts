@@ -1,0 +1,3 @@
+export { EDGE, encodeEdge, type RenderedEdge, renderCaddy, renderEdge, revisionOf } from "./caddy.ts";
+export { diffRoutes, type RouteChange, type RouteDiff } from "./diff.ts";
+export type { EdgeModel, Redirect, RouteDraft, SiteRoutes } from "./routes.ts";

@@ -1,0 +1,119 @@
+import type Dockerode from "dockerode";
+import { TerraceError } from "../core/errors.ts";
+import { destroyObject } from "../docker/destroy.ts";
+import { buildImage, ensureImage } from "../docker/images.ts";
+import { call, get, type RawService } from "../docker/read.ts";
+import type { LiveIndex } from "./diff.ts";
+import type { Change, Desired, Json, KindName } from "./model.ts";
+
+/** What carrying out needs, shared by all stacks of one run. */
+export interface Run {
+  docker: Dockerode;
+  /** Stops the run between two operations. */
+  signal: AbortSignal;
+  /** One line for people, e.g. `create service honghe-site-finance_web`. */
+  report(line: string): void;
+  /** Ids of live objects and of those made in this run, by `kind name`. */
+  ids: Map<string, string>;
+}
+
+/** The ids that a run starts with. */
+export function idsOf(live: LiveIndex): Map<string, string> {
+  return new Map(live.all().map(({ kind, name, id }) => [`${kind} ${name}`, id]));
+}
+
+/** Creates and updates of one stack: each as soon as what it depends on is there. Deletes are left to {@link remove}. */
+export async function carryOut(changes: Change[], run: Run): Promise<void> {
+  const started = new Map<string, Promise<void>>();
+  const start = (change: Change): Promise<void> => {
+    const waiting = (change.desired?.dependsOn ?? []).map((urn) => started.get(urn));
+    return Promise.all(waiting).then(() => mutate(change, run));
+  };
+  // Resources register after what they depend on, so a dependency's promise is always there first.
+  for (const change of changes) if (change.action !== "delete") started.set(change.urn, start(change));
+  await settleAll([...started.values()]);
+}
+
+/** Deletes what nothing wants any more: services first, then what they used. Safe to run again. */
+export async function remove(changes: Change[], run: Run): Promise<void> {
+  const deletes = changes.filter(({ action }) => action === "delete");
+  const order: KindName[] = ["service", "config", "secret", "network"];
+  for (const kind of order) {
+    await settleAll(deletes.filter((change) => change.kind === kind).map((change) => mutate(change, run)));
+  }
+}
+
+/** Every change of the cluster passes through here. */
+async function mutate(change: Change, run: Run): Promise<void> {
+  run.signal.throwIfAborted();
+  run.report(`${change.action} ${change.kind} ${change.name}`);
+  if (change.action === "delete") return removeObject(change, run);
+  if (change.desired === undefined) throw new Error(`nothing is wanted of ${change.name}`);
+  const id = change.action === "create" ? await create(change.desired, run) : await update(change, change.desired, run);
+  run.ids.set(`${change.kind} ${change.name}`, id);
+}
+
+async function create(desired: Desired, run: Run): Promise<string> {
+  const { kind, name, spec } = desired;
+  if (kind === "image") return createImage(desired, run);
+  const body = kind === "service" ? withIds(spec, run.ids) : { ...spec, Data: desired.payload?.reveal() };
+  try {
+    const answer = await call<{ ID?: string; Id?: string }>(run.docker, "POST", `/${kind}s/create`, {}, body);
+    return answer.ID ?? answer.Id ?? "";
+  } catch (error) {
+    if ((error as { statusCode?: number }).statusCode !== 409) throw error;
+    throw new TerraceError("TERRACE_NAME_TAKEN", `${kind} ${name} exists and was not made by Terrace`, {
+      why: "Terrace touches only what carries its labels",
+      next: `rename or remove it (docker ${kind} inspect ${name}), then run this again`,
+      cause: error,
+    });
+  }
+}
+
+async function createImage({ name, spec }: Desired, run: Run): Promise<string> {
+  if (spec.Build === undefined) await ensureImage(run.docker, name, run.report);
+  else await buildImage(run.docker, name, spec.Build as { context: string; dockerfile?: string; args?: Record<string, string> });
+  return name;
+}
+
+async function update({ live }: Change, desired: Desired, run: Run): Promise<string> {
+  if (live === undefined) throw new Error(`${desired.name} is not live`);
+  if (desired.kind === "network") {
+    throw new TerraceError("TERRACE_NETWORK_IMMUTABLE", `network ${desired.name} would have to be made anew`, {
+      why: "Swarm can't change a network in place, and every site is on it",
+      next: "take the change back, or plan a window: `terrace destroy --confirm PLATFORM` keeps the volumes, then `terrace up`",
+    });
+  }
+  const path = `/${desired.kind}s/${live.id}`;
+  const body = desired.kind === "service" ? withIds(desired.spec, run.ids) : { ...live.spec, Labels: desired.spec.Labels };
+  for (let attempt = 1; ; attempt++) {
+    const { Version } = await get<RawService>(run.docker, path);
+    try {
+      await call(run.docker, "POST", `${path}/update`, { version: Version.Index }, body);
+      return live.id;
+    } catch (error) {
+      // Swarm itself writes to a service while it updates it, so the version can move between the two calls.
+      if (!String(error).includes("update out of sequence") || attempt === 10) throw error;
+    }
+  }
+}
+
+/** A service's specification with the ids that Swarm wants beside the names of secrets and configs. */
+function withIds(spec: Json, ids: Map<string, string>): Json {
+  const template = spec.TaskTemplate as { ContainerSpec: Json };
+  const container = template.ContainerSpec;
+  const resolve = (kind: KindName, key: string, items: unknown) =>
+    (items as Json[] | undefined)?.map((item) => ({ ...item, [`${key}ID`]: ids.get(`${kind} ${item[`${key}Name`]}`) }));
+  const resolved = { ...container, Secrets: resolve("secret", "Secret", container.Secrets), Configs: resolve("config", "Config", container.Configs) };
+  return { ...spec, TaskTemplate: { ...template, ContainerSpec: resolved } };
+}
+
+async function removeObject({ kind, name, live }: Change, { docker, signal }: Run): Promise<void> {
+  if (live !== undefined) await destroyObject(docker, { kind, name, id: live.id }, signal);
+}
+
+/** Waits for all, then throws the first error: nothing is left running behind a failure. */
+async function settleAll(promises: Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(promises)).find((result) => result.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+}

@@ -1,0 +1,51 @@
+import { LABEL } from "../core/labels.ts";
+import type { ClusterObjects, RawContent, RawNetwork, RawService, RawSpec } from "../docker/read.ts";
+import type { Json, KindName, Live } from "./model.ts";
+
+/** The cluster's objects as the engine compares them. Pure: what was read goes in, normal forms come out. */
+export function toLive(objects: ClusterObjects, platform: string): Live[] {
+  const networkNames = new Map(objects.networks.map(({ Id, Name }) => [Id, Name]));
+  return [
+    ...objects.networks.map(networkLive),
+    ...objects.secrets.map((each) => contentLive("secret", each)),
+    ...objects.configs.map((each) => contentLive("config", each)),
+    ...objects.services.map((each) => serviceLive(each, networkNames)),
+    ...objects.images.map(({ reference, id }) => imageLive(platform, reference, id)),
+  ];
+}
+
+function serviceLive(service: RawService, networkNames: Map<string, string>): Live {
+  const template = service.Spec.TaskTemplate ?? {};
+  const Networks = template.Networks?.map((each) => ({ ...each, Target: networkNames.get(each.Target) ?? each.Target }));
+  const spec = { ...service.Spec, TaskTemplate: { ...template, Networks } };
+  return { ...common("service", service.Spec), id: service.ID, version: service.Version.Index, spec: spec as Json };
+}
+
+function contentLive(kind: KindName, content: RawContent): Live {
+  const { Name, Labels } = content.Spec;
+  return { ...common(kind, content.Spec), id: content.ID, version: content.Version.Index, spec: { Name, Labels } };
+}
+
+function networkLive(network: RawNetwork): Live {
+  const { Name, Driver, Attachable, Internal, Labels } = network;
+  const options = Object.entries(network.Options ?? {}).filter(([key]) => !key.startsWith("com.docker.network.driver.overlay.vxlanid"));
+  const subnets = network.IPAM?.Config?.map(({ Subnet }) => ({ Subnet }));
+  const spec = { Name, Driver, Attachable, Internal, Labels, Options: Object.fromEntries(options), IPAM: { Config: subnets } };
+  return { ...common("network", spec as RawSpec), id: network.Id, version: 0, spec };
+}
+
+function imageLive(platform: string, reference: string, id: string): Live {
+  return { kind: "image", platform, stack: "", urn: "", name: reference, id, version: 0, spec: {}, hash: reference };
+}
+
+function common(kind: KindName, spec: RawSpec) {
+  const labels = spec.Labels ?? {};
+  return {
+    kind,
+    name: spec.Name,
+    platform: labels[LABEL.platform] ?? "",
+    stack: labels[LABEL.stack] ?? "",
+    urn: labels[LABEL.urn] ?? "",
+    hash: labels[LABEL.hash] ?? "",
+  };
+}

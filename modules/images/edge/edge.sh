@@ -1,0 +1,130 @@
+#!/bin/sh
+# Runs Caddy and keeps its configuration up to date. Ends when Caddy ends.
+#
+# EDGE_CONFIG_URL  where the configuration is fetched, gzip of JSON, each half second
+# /data            the last configuration that was good, and Caddy's certificates
+# /run/secrets     ca.crt and ca.key: the internal root
+set -u
+
+socket=/tmp/caddy-admin.sock
+good=/data/last-good.json
+fetched=/tmp/fetched.json
+settle=15 # seconds in which a configuration that was just replaced doesn't come back
+root=/tmp/root
+again=60  # seconds after which a refused configuration is tried again
+
+say() {
+  printf '{"level":"%s","ts":"%s","logger":"edge","msg":"%s"}\n' "$1" "$(date -u +%FT%TZ)" "$2" >&2
+}
+
+# Caddy 2.6 takes the root from the files that its configuration names, but when it renews its intermediate certificate, every
+# five and a half days, it looks for the root in its own store, and makes a new one that nobody trusts where it finds none.
+# So the store points to the files. What an earlier root has signed is worth nothing any more.
+lay_out_root() {
+  mkdir -p "$root"
+  chmod 700 "$root"
+  if [ -f /run/secrets/ca.pem ]; then
+    # One secret holds both, so that certificate and key never come apart.
+    sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/p' /run/secrets/ca.pem >"$root/ca.crt"
+    sed -n '/BEGIN PRIVATE KEY/,/END PRIVATE KEY/p' /run/secrets/ca.pem >"$root/ca.key"
+  else
+    cp /run/secrets/ca.crt /run/secrets/ca.key "$root/"
+  fi
+  authority=/data/caddy/pki/authorities/local
+  if ! cmp -s "$root/ca.crt" /data/root.crt; then
+    rm -rf "$authority" /data/caddy/certificates/local
+    cp "$root/ca.crt" /data/root.crt || say error "no internal root in /run/secrets"
+  fi
+  mkdir -p "$authority"
+  ln -sf "$root/ca.crt" "$authority/root.crt"
+  ln -sf "$root/ca.key" "$authority/root.key"
+}
+
+admin() {
+  curl -s --max-time 60 --unix-socket "$socket" "$@"
+}
+
+# Loads a file. Caddy keeps what it runs when it can't use the new one; its reason is then in /tmp/answer.
+load() {
+  # A configuration without our socket would work, and be the last one that could ever be loaded.
+  grep -q "unix/$socket" "$1" || { echo "it takes the administration away" >/tmp/answer; return 1; }
+  status=$(admin -o /tmp/answer -w '%{http_code}' -H 'Content-Type: application/json' --data-binary "@$1" http://localhost/load)
+  [ "$status" = 200 ]
+}
+
+revision() {
+  grep -o '"body":"[0-9a-f]\{12\}"' "$1" | head -n 1 | cut -c 9-20
+}
+
+reason() {
+  tr -d '\n\r\t' </tmp/answer | tr '"\\' "''" | cut -c 1-600
+}
+
+digest() {
+  sha256sum <"$1" | cut -c 1-64
+}
+
+pull() {
+  running= previous= replaced=0 refused= refused_at=0 etag=
+  if [ -s "$good" ]; then
+    if load "$good"; then
+      running=$(digest "$good")
+      say info "running $(revision "$good"), the last good configuration"
+    else
+      say error "the last good configuration was refused: $(reason)"
+    fi
+  fi
+  while :; do
+    sleep 0.5
+    got=$(curl -s --max-time 3 --max-filesize 8000000 -H "If-None-Match: $etag" -o /tmp/fetched.gz \
+      -w '%{http_code} %header{etag}' "$EDGE_CONFIG_URL") || continue
+    if [ -n "$refused" ] && [ "${got%% *}" = 304 ]; then
+      [ $(($(date +%s) - refused_at)) -lt "$again" ] || { refused= etag=; }
+    fi
+    [ "${got%% *}" = 200 ] || continue
+    gzip -dc </tmp/fetched.gz >"$fetched" 2>/dev/null || continue
+    next=$(digest "$fetched")
+    now=$(date +%s)
+    # While the service that serves it is replaced, the old and the new one answer in turns.
+    [ "$next" != "$previous" ] || [ $((now - replaced)) -ge "$settle" ] || continue
+    etag=${got#* }
+    [ "$next" != "$running" ] && [ "$next" != "$refused" ] || continue
+    if load "$fetched"; then
+      cp "$fetched" "$good.new" && mv "$good.new" "$good" || say error "could not keep the configuration in /data"
+      previous=$running running=$next replaced=$now refused=
+      say info "running $(revision "$fetched")"
+    else
+      refused=$next refused_at=$now
+      say error "refused $(revision "$fetched"): $(reason)"
+    fi
+  done
+}
+
+lay_out_root
+caddy run --config /usr/share/terrace/start.json &
+caddy=$!
+
+(
+  until admin -f -o /dev/null http://localhost/config/; do sleep 0.05; done
+  # Caddy tidies its store right after its start, and takes a certificate that is just being made for rubbish.
+  sleep 0.3
+  [ -n "${EDGE_CONFIG_URL:-}" ] || say error "EDGE_CONFIG_URL is not set"
+  while [ -n "${EDGE_CONFIG_URL:-}" ]; do
+    (pull)
+    say error "the loop that fetches the configuration ended; starting it again"
+    sleep 1
+  done
+) &
+
+asked=no
+# Caddy stops gracefully on TERM only; QUIT, to it, means at once.
+trap 'asked=yes; kill -TERM "$caddy" 2>/dev/null' TERM INT QUIT
+while :; do
+  wait "$caddy"
+  code=$?
+  kill -0 "$caddy" 2>/dev/null || break
+done
+[ "$asked" = yes ] && exit 0
+say error "Caddy ended with $code"
+[ "$code" -ne 0 ] || code=1
+exit "$code"

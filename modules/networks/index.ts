@@ -1,0 +1,42 @@
+import { z } from "zod";
+import type { Concern } from "../core/concern.ts";
+
+/** Address ranges of the platform's two networks, in CIDR form. */
+export interface Networks {
+  edge: string;
+  control: string;
+}
+
+export const DEFAULT_NETWORKS: Networks = { edge: "10.253.0.0/16", control: "10.254.253.0/24" };
+
+function rangeSchema() {
+  const error = "must be a private IPv4 range like 10.253.0.0/16";
+  return z
+    .string({ error })
+    .refine((text) => z.cidrv4().safeParse(text).success && /^(10\.|172\.(1[6-9]|2\d|3[01])\.|192\.168\.)/.test(text), { error })
+    .optional();
+}
+
+const schema = z.strictObject({
+  edge: rangeSchema().meta({
+    description: "The network of the edge and all sites' front ends: one address a task, so leave it large.",
+    examples: ["10.253.0.0/16"],
+    default: DEFAULT_NETWORKS.edge,
+  }),
+  control: rangeSchema().meta({
+    description: "The network over which the edge gets its routes.",
+    examples: ["10.254.253.0/24"],
+    default: DEFAULT_NETWORKS.control,
+  }),
+});
+
+export const networks: Concern<"networks", z.infer<typeof schema>, Networks> = {
+  key: "networks",
+  required: false,
+  schema: schema.meta({
+    description: "Address ranges that the platform takes for itself. They must not meet any that its servers need to reach.",
+    examples: [{ edge: "10.253.0.0/16", control: "10.254.253.0/24" }],
+    default: { ...DEFAULT_NETWORKS },
+  }),
+  resolve: (typed) => ({ edge: typed?.edge ?? DEFAULT_NETWORKS.edge, control: typed?.control ?? DEFAULT_NETWORKS.control }),
+};

@@ -1,0 +1,33 @@
+import { z } from "zod";
+import type { Concern } from "../core/concern.ts";
+import { imageSchema } from "../units/index.ts";
+
+/** References of images that replace those that Terrace builds itself. */
+export interface Pins {
+  base: string | undefined;
+  static: string | undefined;
+  edge: string | undefined;
+}
+
+function pin(description: string, example: string) {
+  return imageSchema()
+    .optional()
+    .meta({ description, examples: [example], absent: "Terrace builds it" });
+}
+
+const schema = z.strictObject({
+  base: pin("What the other images are built on: a Debian with apt.", "registry.example.cn/debian:bookworm"),
+  static: pin("Serves the pages of static sites.", "registry.example.cn/terrace/static:1"),
+  edge: pin("The reverse proxy in front of all sites.", "registry.example.cn/terrace/edge:1"),
+});
+
+export const pins: Concern<"images", z.infer<typeof schema>, Pins> = {
+  key: "images",
+  required: false,
+  schema: schema.meta({
+    description: "Images that replace those that Terrace builds itself, pinned by a version or digest.",
+    examples: [{ base: "registry.example.cn/debian:bookworm" }],
+    absent: "Terrace builds its own",
+  }),
+  resolve: (typed) => ({ base: typed?.base, static: typed?.static, edge: typed?.edge }),
+};

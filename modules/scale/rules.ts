@@ -1,0 +1,32 @@
+import type { Rule } from "../config/types.ts";
+import { siteState } from "../site/index.ts";
+import { formatSize } from "../units/index.ts";
+
+/** What is only fronted has no containers to scale. */
+export const scaleWithoutService: Rule = {
+  name: "scale-without-service",
+  *check({ sites, typed }) {
+    for (const site of sites) {
+      if (site.serve.kind !== "proxy" || typed.get(site.name)?.scale === undefined) continue;
+      const message = "has no effect with serve.proxy: the site's containers are not here";
+      yield { site: site.name, severity: "warning", path: ["scale"], at: "key", message };
+    }
+  },
+};
+
+/** All sites together fit into the pool. */
+export const poolMemory: Rule = {
+  name: "pool-memory",
+  *check({ sites, facts }) {
+    if (facts.poolMemory === undefined) return;
+    const shares = sites
+      .filter((site) => site.serve.kind !== "proxy" && siteState(site, facts.date) === "live")
+      .map((site) => ({ name: site.name, bytes: site.scale.replicas * site.scale.memory }))
+      .sort((a, b) => b.bytes - a.bytes);
+    const total = shares.reduce((sum, { bytes }) => sum + bytes, 0);
+    if (total <= facts.poolMemory) return;
+    const largest = shares.slice(0, 3).map(({ name, bytes }) => `${name} ${formatSize(bytes)}`);
+    const message = `sites reserve ${formatSize(total)} of memory, the pool has ${formatSize(facts.poolMemory)}; the largest: ${largest.join(", ")}`;
+    yield { site: undefined, severity: "error", path: ["pool"], at: "key", message };
+  },
+};

@@ -1,0 +1,139 @@
+import { z } from "zod";
+import type { HealthPart, VolumePart } from "../site/service.ts";
+import { faultCheck, folderFault, imageSchema, nameSchema, sizeOf, sizeSchema } from "../units/index.ts";
+import { healthSchema, resolveHealth } from "./health.ts";
+
+export const DEFAULT_PORT = 8080;
+export const DEFAULT_USER = "10001:10001";
+
+const volume = z.strictObject({
+  name: nameSchema().meta({ description: "The volume's name, unique within the site.", examples: ["data"] }),
+  path: z
+    .string()
+    .regex(/^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)+$/, { error: "must be an absolute path like /var/lib/app" })
+    .meta({ description: "Where it is mounted in the container.", examples: ["/var/lib/app"] }),
+  size: sizeSchema({ min: "1MiB", max: "64TiB" }).meta({
+    description: "What the site is expected to need there. Shown and summed; a local volume does not enforce it.",
+    examples: ["1GiB"],
+  }),
+});
+
+const source = {
+  image: imageSchema()
+    .optional()
+    .meta({
+      description: "The image by reference, best pinned by a version or digest. Either this or `build`.",
+      examples: ["registry.example.cn/web/shop:1.4.2"],
+      absent: "`build` is given",
+    }),
+  build: faultCheck(folderFault)
+    .optional()
+    .meta({
+      description: "A folder of the workspace that holds a Dockerfile. Either this or `image`.",
+      examples: ["apps/shop"],
+      absent: "`image` is given",
+    }),
+};
+
+const USER = 'must be "uid:gid" in numbers, like "10001:10001"';
+
+const running = {
+  port: z
+    .int({ error: "must be a port, a number from 1 to 65535" })
+    .min(1, { error: "must be a port from 1 to 65535" })
+    .max(65535, { error: "must be a port from 1 to 65535" })
+    .optional()
+    .meta({
+      description: "The port that the container listens on, for HTTP.",
+      examples: [8080],
+      default: DEFAULT_PORT,
+    }),
+  command: z
+    .array(z.string())
+    .min(1, { error: "must hold at least the program's name" })
+    .optional()
+    .meta({
+      description: "Program and arguments, one list entry each; no shell reads them.",
+      examples: [["node", "server.js"]],
+      absent: "the image's own command",
+    }),
+  env: z
+    .record(
+      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: "must be a name of letters, digits and underscores" }),
+      z.string({ error: "must be text: put numbers, true and false in quotes" }),
+    )
+    .optional()
+    .meta({
+      description: "Environment variables. Values are text; what is secret belongs in `secrets`.",
+      examples: [{ LANG: "zh_CN.UTF-8" }],
+      default: {},
+    }),
+  secrets: z
+    .array(z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/, { error: "must be a name like DB_PASSWORD" }))
+    .max(50)
+    .optional()
+    .meta({
+      description: "Names of secrets, each readable at `/run/secrets/NAME`. Values are never in a site's file.",
+      examples: [["DB_PASSWORD"]],
+      default: [],
+    }),
+  volumes: z
+    .array(volume)
+    .max(20)
+    .optional()
+    .meta({
+      description: "What must outlive the container. Everything else in it is read-only but `/tmp`.",
+      examples: [[{ name: "data", path: "/var/lib/app", size: "1GiB" }]],
+      default: [],
+    }),
+  health: healthSchema.optional().meta({
+    description: "How to tell that a container is ready for visitors; `none` turns the check off.",
+    examples: [{ path: "/healthz" }, "none"],
+    absent: "an HTTP check of `/`",
+  }),
+  user: z
+    .string({ error: USER })
+    .regex(/^[0-9]{1,10}:[0-9]{1,10}$/, { error: USER })
+    .optional()
+    .meta({
+      description: "The user and group that the container runs as.",
+      examples: ["10001:10001"],
+      default: DEFAULT_USER,
+    }),
+};
+
+export const imageServeSchema = z
+  .strictObject({ ...source, ...running })
+  .refine((typed) => (typed.image === undefined) !== (typed.build === undefined), {
+    error: "must have exactly one of image and build",
+  });
+
+export interface ImageServe {
+  kind: "image";
+  source: { kind: "image"; image: string } | { kind: "build"; folder: string };
+  port: number;
+  command: string[] | undefined;
+  env: Record<string, string>;
+  secrets: string[];
+  volumes: VolumePart[];
+  health: HealthPart | undefined;
+  user: string;
+}
+
+export function resolveImage(typed: z.infer<typeof imageServeSchema>): ImageServe {
+  const port = typed.port ?? DEFAULT_PORT;
+  return {
+    kind: "image",
+    source:
+      typed.build === undefined
+        ? { kind: "image", image: typed.image ?? "" }
+        : { kind: "build", folder: typed.build.replace(/\/$/, "") },
+    port,
+    command: typed.command,
+    env: typed.env ?? {},
+    secrets: typed.secrets ?? [],
+    volumes: (typed.volumes ?? []).map((part) => ({ ...part, size: sizeOf(part.size) })),
+    health: resolveHealth(typed.health, port),
+    user: typed.user ?? DEFAULT_USER,
+  };
+}

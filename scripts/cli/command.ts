@@ -1,0 +1,53 @@
+import type { ExitCode } from "../../modules/core/errors.ts";
+
+/** A command, written as a record: its help and its page in the reference are made from it. */
+export interface Command {
+  name: string;
+  /** One line, starting with a verb. */
+  summary: string;
+  /** What the line cannot say: what is written, what is refused. */
+  details?: string;
+  arguments?: Argument[];
+  options?: Option[];
+  /** At least one. */
+  examples: { line: string; says: string }[];
+  /** Parses, calls, prints; decides nothing. Returns the exit code. */
+  run(input: Input): Promise<ExitCode>;
+}
+
+export interface Argument {
+  /** `site`, or `sites...` for any number. */
+  name: string;
+  required: boolean;
+  says: string;
+}
+
+export interface Option {
+  /** As commander takes it: `--as-of <date>`. */
+  flags: string;
+  says: string;
+}
+
+export interface Input {
+  arguments: string[];
+  options: Record<string, string | boolean | undefined>;
+}
+
+/** Options that more than one command has. */
+export const OPTION = {
+  env: { flags: "--env <name>", says: "lay platform.NAME.yaml over platform.yaml" },
+  asOf: { flags: "--as-of <date>", says: "plan for another day than today (YYYY-MM-DD)" },
+  json: { flags: "--json", says: "print one JSON document to standard output" },
+  yes: { flags: "--yes", says: "do not ask; required where there is no terminal" },
+} satisfies Record<string, Option>;
+
+/** An option that takes a value. */
+export function text(input: Input, name: string): string | undefined {
+  const value = input.options[name];
+  return typeof value === "string" ? value : undefined;
+}
+
+/** An option that is there or not. */
+export function flag(input: Input, name: string): boolean {
+  return input.options[name] === true;
+}

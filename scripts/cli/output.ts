@@ -1,0 +1,45 @@
+import colors from "picocolors";
+import { TerraceError } from "../../modules/core/errors.ts";
+import { formatProblem, type Problem } from "../../modules/core/problem.ts";
+
+/** Colour only where a person looks on. */
+export const paint = colors.createColors(process.stdout.isTTY === true && process.env.NO_COLOR === undefined);
+
+/** A line of the result, on standard output. */
+export function print(line = ""): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** A line about the way there, on standard error, so that results can be piped. */
+export function note(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+export function printJson(value: unknown): void {
+  print(JSON.stringify(value, null, 2));
+}
+
+export function printProblems(problems: Problem[]): void {
+  for (const problem of problems) {
+    const mark = problem.severity === "error" ? paint.red("error") : paint.yellow("warning");
+    note(`${mark} ${formatProblem(problem)}`);
+  }
+}
+
+/** What, where, why and what to do next for an error of the user's; with its stack for one of ours. */
+export function printError(error: unknown): void {
+  if (!(error instanceof TerraceError)) {
+    note(`${paint.red("bug")} in Terrace, please report it: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    return;
+  }
+  note(`${paint.red("error")} ${error.message} (${error.code})`);
+  if (error.where !== undefined) note(`  where: ${error.where}`);
+  if (error.why !== undefined) note(`  why:   ${error.why.replaceAll("\n", "\n         ")}`);
+  if (error.next !== undefined) note(`  next:  ${error.next}`);
+}
+
+/** An error as machines get it. */
+export function errorJson(error: TerraceError): object {
+  const { code, message, where, why, next } = error;
+  return { code, message, where, why, next };
+}

@@ -1,0 +1,20 @@
+import type Dockerode from "dockerode";
+import { connect } from "../../modules/docker/client.ts";
+import type { Plan } from "../../stacks/model.ts";
+import { makePlan, type PlanRequest } from "../../stacks/plan.ts";
+import type { Input } from "./command.ts";
+import { type OpenWorkspace, openWorkspace } from "./workspace.ts";
+
+export interface Prepared {
+  docker: Dockerode;
+  workspace: OpenWorkspace;
+  plan: Plan;
+}
+
+/** Reads the workspace and the cluster, and works out what is to be done. */
+export async function prepare(input: Input, only: string[] = [], extras?: PlanRequest["extras"]): Promise<Prepared> {
+  const [workspace, docker] = await Promise.all([openWorkspace(input, only), connect()]);
+  const { root, platform, sites, date } = workspace;
+  const plan = await makePlan({ docker, root, platform, sites, date, only, extras });
+  return { docker, workspace, plan };
+}

@@ -1,0 +1,66 @@
+import type { Action, Change, PropertyChange } from "../../modules/engine/model.ts";
+import { siteStack } from "../../modules/names/index.ts";
+import type { Plan } from "../../stacks/model.ts";
+import { allChanges } from "../../stacks/model.ts";
+import { paint, print } from "./output.ts";
+
+const MARK: Record<Action, string> = { create: paint.green("+"), update: paint.yellow("~"), delete: paint.red("-") };
+
+/** A plan as people read it: stack by stack, object by object, property by property. */
+export function showPlan(plan: Plan): void {
+  const groups = new Map<string, Change[]>();
+  for (const change of allChanges(plan)) groups.set(change.stack, [...(groups.get(change.stack) ?? []), change]);
+  for (const [stack, changes] of groups) {
+    print(paint.bold(stack));
+    for (const change of changes) showChange(change);
+  }
+  if (plan.routes.length > 0) print(paint.bold("routes"));
+  for (const { site, action, changes } of plan.routes) {
+    print(`  ${MARK[action]} ${siteStack(site)}`);
+    for (const change of action === "delete" ? [] : changes) showProperty(change);
+  }
+  print(summary(plan));
+}
+
+function showChange({ action, kind, name, reason, restarts, properties }: Change): void {
+  const remarks = [reason === "drift" ? "changed by hand, will be put back" : "", restarts ? "replaces tasks, new before old" : ""];
+  const remark = remarks.filter(Boolean).join("; ");
+  print(`  ${MARK[action]} ${action} ${kind} ${name}${remark === "" ? "" : paint.dim(` (${remark})`)}`);
+  const shown = action === "create" ? properties.filter(({ path }) => CREATED.test(path)) : properties;
+  for (const property of shown) showProperty(property);
+}
+
+/** Of a new object, what a person decides about; `--json` has the rest. */
+const CREATED = /^(Image|Env\.|Mode\.|Mounts\.[^.]+\.Source|Resources\.Limits|Secrets\.|IPAM|EndpointSpec\.Ports\.[^.]+\.PublishedPort)/;
+
+function showProperty({ path, before, after }: PropertyChange): void {
+  if (before === undefined) print(`      ${path}: ${value(after)}`);
+  else print(`      ${path}: ${value(before)} ${paint.dim("→")} ${after === undefined ? paint.dim("(gone)") : value(after)}`);
+}
+
+function value(it: unknown): string {
+  return typeof it === "string" ? it : JSON.stringify(it);
+}
+
+/** `3 to create, 1 to update, 0 to delete, routes of 2 sites` or that nothing is to be done. */
+export function summary(plan: Plan): string {
+  const changes = allChanges(plan);
+  if (changes.length === 0 && plan.routes.length === 0) return "No changes: the cluster is as the files say.";
+  const count = (action: Action) => changes.filter((change) => change.action === action).length;
+  return `Plan: ${count("create")} to create, ${count("update")} to update, ${count("delete")} to delete; routes of ${plan.routes.length} sites change.`;
+}
+
+/** A plan as machines read it. */
+export function planJson(plan: Plan): object {
+  const changes = allChanges(plan).map(({ stack, action, kind, name, reason, restarts, properties }) => ({
+    stack,
+    action,
+    kind,
+    name,
+    reason,
+    restarts,
+    properties,
+  }));
+  const faults = plan.sites.flatMap(({ site, fault }) => (fault === undefined ? [] : [{ site: site.name, code: fault.code, message: fault.message }]));
+  return { platform: plan.platform.name, changes, routes: plan.routes, faults };
+}

@@ -1,0 +1,52 @@
+import { EXIT, TerraceError } from "../../modules/core/errors.ts";
+import type { Problem } from "../../modules/core/problem.ts";
+import type { Platform } from "../../modules/platform/index.ts";
+import type { Site } from "../../modules/site/index.ts";
+import { loadWorkspace } from "../../modules/workspace/index.ts";
+import { type Input, text } from "./command.ts";
+import { printProblems } from "./output.ts";
+
+export interface OpenWorkspace {
+  root: string;
+  platform: Platform;
+  sites: Site[];
+  date: string;
+  problems: Problem[];
+}
+
+/**
+ * Reads and checks all files of the workspace, printing every problem at once.
+ *
+ * @param only sites that the command is about: an error in another site's file is shown, but stops nothing
+ * @throws TerraceError `TERRACE_CONFIG` with exit code 2 where a file that matters has an error
+ */
+export async function openWorkspace(input: Input, only: string[] = []): Promise<OpenWorkspace> {
+  const asOf = text(input, "asOf");
+  if (asOf !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(asOf)) {
+    throw new TerraceError("TERRACE_USAGE", `--as-of takes a date like 2027-01-05, got ${asOf}`, { exitCode: EXIT.usage });
+  }
+  const { root, platform, sites, problems, asOf: date } = await loadWorkspace({ root: process.cwd(), env: text(input, "env"), asOf });
+  printProblems(problems);
+  const relevant = (problem: Problem) =>
+    problem.severity === "error" &&
+    (only.length === 0 || !problem.file.startsWith("site-configs/") || only.some((site) => problem.file === `site-configs/${site}.yaml`));
+  const errors = problems.filter(relevant);
+  if (errors.length > 0 || platform === undefined) {
+    throw new TerraceError("TERRACE_CONFIG", `${errors.length} error${errors.length === 1 ? "" : "s"} in the configuration; nothing was touched`, {
+      next: "mend the lines above, then run this again (`terrace validate` checks without touching anything)",
+      exitCode: EXIT.usage,
+    });
+  }
+  requireSites(only, sites);
+  return { root, platform, sites, date, problems };
+}
+
+function requireSites(only: string[], sites: Site[]): void {
+  const known = sites.map(({ name }) => name);
+  const missing = only.find((name) => !known.includes(name));
+  if (missing === undefined) return;
+  throw new TerraceError("TERRACE_NO_SUCH_SITE", `there is no site ${missing}`, {
+    next: `the sites are ${known.join(", ")}`,
+    exitCode: EXIT.usage,
+  });
+}

@@ -1,0 +1,15 @@
+import { apply } from "./apply.ts";
+import type { Command } from "./cli/command.ts";
+import { destroy } from "./destroy.ts";
+import { docs } from "./docs.ts";
+import { logs } from "./logs.ts";
+import { open } from "./open.ts";
+import { plan } from "./plan.ts";
+import { start } from "./start.ts";
+import { status } from "./status.ts";
+import { trust } from "./trust.ts";
+import { up } from "./up.ts";
+import { validate } from "./validate.ts";
+
+/** Every command, in the order of the help. */
+export const commands: Command[] = [validate, plan, apply, up, status, logs, open, trust, destroy, start, docs];

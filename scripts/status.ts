@@ -1,0 +1,57 @@
+import { EXIT } from "../modules/core/errors.ts";
+import type { SiteStatus } from "../stacks/status.ts";
+import { type Command, flag, OPTION } from "./cli/command.ts";
+import { paint, print, printJson } from "./cli/output.ts";
+
+export const status: Command = {
+  name: "status",
+  summary: "Show every site as it is now: state, answer over TLS, certificate, tasks",
+  details: "Visits each site through the edge, checked against the platform's root. Exits with 1 where a site does not do what its file says.",
+  arguments: [{ name: "sites...", required: false, says: "only these sites; all where none is named" }],
+  options: [OPTION.env, OPTION.asOf, OPTION.json],
+  examples: [
+    { line: "terrace status", says: "all sites" },
+    { line: "terrace status --json", says: "for a monitoring system" },
+  ],
+  async run(input) {
+    const [{ openWorkspace }, { connect }, { readRoot }, { readStatus }, { table }] = await Promise.all([
+      import("./cli/workspace.ts"),
+      import("../modules/docker/client.ts"),
+      import("../modules/docker/root.ts"),
+      import("../stacks/status.ts"),
+      import("./cli/table.ts"),
+    ]);
+    const only = input.arguments;
+    const [{ platform, sites, date }, docker] = await Promise.all([openWorkspace(input, only), connect()]);
+    const { http, https } = platform.edge;
+    const root = await readRoot(docker, platform.name);
+    const chosen = sites.filter(({ name }) => only.length === 0 || only.includes(name));
+    const edges = [{ host: "127.0.0.1", http, https }];
+    const now = await readStatus({ docker, platform, sites: chosen, date, edges, root });
+    const bad = now.sites.filter(({ ok }) => !ok);
+    if (flag(input, "json")) printJson(now);
+    else {
+      print(table(["SITE", "STATE", "URL", "HTTP", "TIME", "CERTIFICATE", "TASKS", "REVISION", "NODE"], now.sites.map(row)));
+      print();
+      for (const { address, revision } of now.edges) print(`edge ${address}: ${revision === undefined ? "does not answer" : `routes ${revision}`}`);
+      print(bad.length === 0 ? `All ${now.sites.length} sites answer.` : paint.red(`${bad.length} of ${now.sites.length} sites do not do what their files say.`));
+      for (const { site, error } of bad) if (error !== undefined) print(`  ${site}: ${error}`);
+    }
+    return bad.length === 0 ? EXIT.done : EXIT.failed;
+  },
+};
+
+function row(site: SiteStatus): string[] {
+  const http = site.http === 0 ? "none" : String(site.http);
+  return [
+    site.site,
+    site.state,
+    site.url,
+    site.ok ? http : paint.red(http),
+    site.http === 0 ? "-" : `${site.time} ms`,
+    site.certificateUntil?.slice(0, 16).replace("T", " ") ?? "-",
+    site.tasks.wanted === 0 ? "-" : `${site.tasks.running}/${site.tasks.wanted}`,
+    site.revision ?? "-",
+    site.nodes.join(" ") || "-",
+  ];
+}

@@ -1,0 +1,12 @@
+import { apply } from "./apply.ts";
+import type { Command } from "./cli/command.ts";
+
+export const up: Command = {
+  ...apply,
+  name: "up",
+  summary: "Plan and apply in one go",
+  examples: [
+    { line: "terrace up", says: "show what would change, ask, do it" },
+    { line: "terrace up --yes --json", says: "in CI" },
+  ],
+};

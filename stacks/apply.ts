@@ -1,0 +1,167 @@
+import { TerraceError } from "../modules/core/errors.ts";
+import { removeOldImages } from "../modules/docker/cleanup.ts";
+import { converge } from "../modules/docker/converge.ts";
+import { type SiteRoutes, renderEdge } from "../modules/edge/index.ts";
+import { carryOut, idsOf, type Run, remove } from "../modules/engine/carry-out.ts";
+import { diffStack } from "../modules/engine/diff.ts";
+import type { Change } from "../modules/engine/model.ts";
+import { imageName, siteStack } from "../modules/names/index.ts";
+import { type EdgeAddress, edgeRevision, visit } from "../modules/probe/index.ts";
+import { edgeProgram } from "./edge/edge.ts";
+import { mapLimit } from "./limit.ts";
+import type { Plan, SitePlan } from "./model.ts";
+import { edgeModel, evaluateStack } from "./plan.ts";
+
+/** What became of one site. */
+export interface Outcome {
+  site: string;
+  url: string;
+  /** Whether anything was changed for it. */
+  changed: boolean;
+  /** Why it does not serve what its file says. */
+  fault: TerraceError | undefined;
+}
+
+export interface ApplyContext extends Omit<Run, "ids"> {
+  edges: EdgeAddress[];
+  /** PEM of the root that visitors trust; read after the platform stack is there. */
+  root(): Promise<string>;
+}
+
+/** Sites deployed at the same time: more only makes the daemon slower. */
+const PARALLEL = 8;
+const MINUTE = 60_000;
+
+/**
+ * Carries a plan out. New services first, then the routes to them, and only then what the routes no longer need: no request ever
+ * meets a service that is not up yet or not there any more. A site that fails keeps the version and the routes that it had.
+ */
+export async function apply(plan: Plan, context: ApplyContext): Promise<Outcome[]> {
+  const run: Run = { ...context, ids: idsOf(plan.live) };
+  await carryOut([...plan.base, ...plan.extras], run);
+  const deployed = await mapLimit(PARALLEL, plan.sites, (site) => deploySite(site, plan, run));
+  const failed = new Map(deployed.flatMap(({ site, fault }) => (fault === undefined ? [] : [[site, fault] as const])));
+  const published = await publishRoutes(plan, failed, run, context.edges);
+  const outcomes = await mapLimit(PARALLEL, deployed, (outcome) => check(outcome, published.routes, context));
+  const down = new Set(outcomes.filter(({ fault }) => fault !== undefined).map(({ site }) => siteStack(site)));
+  await remove([...deletions(plan).filter(({ stack }) => !down.has(stack)), ...published.unwanted], run);
+  await removeOldImages(context.docker, imagesInUse(plan));
+  return outcomes;
+}
+
+async function deploySite(plan: SitePlan, whole: Plan, run: Run): Promise<Outcome> {
+  const { site, changes, stack } = plan;
+  const changed = changes.length > 0 || whole.routes.some((route) => route.site === site.name);
+  const outcome: Outcome = { site: site.name, url: siteUrl(whole, site.domains.canonical.ascii), changed, fault: plan.fault };
+  const service = changes.find(({ kind, action }) => kind === "service" && action !== "delete");
+  if (plan.fault !== undefined || changes.length === 0) return outcome;
+  try {
+    await carryOut(changes, run);
+    if (service !== undefined) await comesUp(service, plan, run);
+    return outcome;
+  } catch (error) {
+    if (run.signal.aborted) throw error;
+    return { ...outcome, fault: siteFault(site.name, stack, error) };
+  }
+}
+
+/** Waits for a service. One that was not there before and does not come up is taken away again. */
+async function comesUp(service: Change, { site, draft }: SitePlan, run: Run): Promise<void> {
+  const id = run.ids.get(`service ${service.name}`) ?? "";
+  const fault = await converge(run.docker, id, MINUTE + (draft.health?.start ?? 0), run.signal);
+  if (fault === undefined) return;
+  if (service.live === undefined) {
+    const { kind, name, platform, stack, urn } = service;
+    const live = { kind, name, platform, stack, urn, id, version: 0, spec: {}, hash: "" };
+    await remove([{ ...service, action: "delete", live }], run);
+  }
+  const before = service.live === undefined ? "it has no earlier version; its service was taken away again" : "the version before still serves";
+  throw new TerraceError("TERRACE_SITE_DOWN", `${site.name} did not come up: ${fault.why}`, {
+    where: `site-configs/${site.name}.yaml`,
+    why: fault.log.length === 0 ? "it wrote nothing to its log" : `its last lines:\n${fault.log.map((line) => `  | ${line}`).join("\n")}`,
+    next: fault.rolledBack || service.live === undefined ? before : `${before}, if it could; see \`terrace status\``,
+  });
+}
+
+function siteFault(site: string, stack: string, error: unknown): TerraceError {
+  if (error instanceof TerraceError) return error;
+  const why = error instanceof Error ? error.message : String(error);
+  return new TerraceError("TERRACE_SITE_FAILED", `${site} could not be deployed`, { where: stack, why, cause: error });
+}
+
+/** Publishes the routes of all sites that are up; those that failed keep what they had. Returns when every edge runs them. */
+async function publishRoutes(plan: Plan, failed: Map<string, TerraceError>, run: Run, edges: EdgeAddress[]) {
+  const before = plan.liveModel?.sites.filter(({ site }) => failed.has(site)) ?? [];
+  const routes = [...plan.edge.model.sites.filter(({ site }) => !failed.has(site)), ...before];
+  const model = edgeModel(plan.platform, routes);
+  const desired = await evaluateStack("edge", edgeProgram({ ...plan.edge, model }), plan.platform.name);
+  const changes = diffStack("edge", desired, plan.live);
+  await carryOut(changes, run);
+  for (const service of changes.filter(({ kind, action }) => kind === "service" && action !== "delete")) {
+    const fault = await converge(run.docker, run.ids.get(`service ${service.name}`) ?? "", MINUTE, run.signal);
+    if (fault !== undefined) throw edgeFault(`${service.name} did not come up: ${fault.why}`, fault.log);
+  }
+  if (changes.length > 0) await edgesRun(renderEdge(model).revision, edges, run);
+  return { routes: model.sites, unwanted: changes.filter(({ action }) => action === "delete") };
+}
+
+async function edgesRun(revision: string, edges: EdgeAddress[], run: Run): Promise<void> {
+  run.report(`publish routes ${revision}`);
+  const until = Date.now() + MINUTE;
+  let waiting = edges;
+  while (waiting.length > 0) {
+    run.signal.throwIfAborted();
+    const running = await Promise.all(waiting.map((edge) => edgeRevision(edge)));
+    waiting = waiting.filter((_, index) => running[index] !== revision);
+    if (waiting.length === 0) return;
+    if (Date.now() > until) {
+      const named = waiting.map(({ host, http }) => `${host}:${http}`).join(", ");
+      throw edgeFault(`the edge at ${named} did not take the new routes (${revision}) within a minute`, []);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+function edgeFault(what: string, log: string[]): TerraceError {
+  return new TerraceError("TERRACE_EDGE", what, {
+    why: log.length === 0 ? undefined : log.map((line) => `  | ${line}`).join("\n"),
+    next: "the edge goes on with the routes it had; look at `terrace logs edge`, then run this again",
+  });
+}
+
+/** Visits what was changed as a visitor would: through the edge, over TLS, checked against the root. */
+async function check(outcome: Outcome, routes: SiteRoutes[], context: ApplyContext): Promise<Outcome> {
+  const route = routes.find(({ site }) => site === outcome.site);
+  if (!outcome.changed || outcome.fault !== undefined || route === undefined) return outcome;
+  const root = await context.root();
+  for (const edge of context.edges) {
+    const answer = await visit(edge, route.host, root);
+    const wrong = answer.error ?? (answer.status >= 500 ? `it answered ${answer.status}` : undefined);
+    if (wrong === undefined) continue;
+    const fault = new TerraceError("TERRACE_SITE_UNREACHABLE", `${outcome.site} is deployed but does not answer as it should: ${wrong}`, {
+      where: `${outcome.url} at ${edge.host}`,
+      next: route.upstream.kind === "proxy" ? `does ${route.upstream.url} answer?` : `see \`terrace logs ${outcome.site}\``,
+    });
+    return { ...outcome, fault };
+  }
+  return outcome;
+}
+
+function deletions(plan: Plan): Change[] {
+  return [...plan.sites.flatMap(({ changes }) => changes), ...plan.leftovers, ...plan.extras, ...plan.base].filter(({ action }) => action === "delete");
+}
+
+/** Images of this platform's sites, each with the reference that it runs now. */
+function imagesInUse(plan: Plan): { repository: string; current: string }[] {
+  return plan.sites.flatMap(({ site, image, changes }) => {
+    if (image?.build === undefined || changes.length === 0) return [];
+    const repository = imageName(plan.platform.name, siteStack(site.name), "").slice(0, -1);
+    return [{ repository, current: image.reference }];
+  });
+}
+
+/** The address that visitors type. */
+export function siteUrl(plan: { platform: { edge: { https: number } } }, host: string): string {
+  const { https } = plan.platform.edge;
+  return `https://${host}${https === 443 ? "" : `:${https}`}/`;
+}

@@ -1,0 +1,67 @@
+import { join } from "node:path";
+import { shortHash } from "../modules/core/hash.ts";
+import { installRoot } from "../modules/core/root.ts";
+import type { Build } from "../modules/docker/images.ts";
+import { imageName, sharedImageName, siteStack } from "../modules/names/index.ts";
+import type { Pins } from "../modules/pins/index.ts";
+import type { ServiceSource } from "../modules/site/service.ts";
+import { contentDigest } from "../modules/workspace/index.ts";
+
+/** An image by reference, and how it is built where it is ours. The tag is the hash of all that goes into it. */
+export interface ImageRef {
+  reference: string;
+  build?: Build;
+}
+
+export interface PlatformImages {
+  base: string;
+  static: ImageRef;
+  edge: ImageRef;
+  /** Recipe that lays a site's pages over the static server, and its digest. */
+  pages: { dockerfile: string; digest: string };
+}
+
+/** The folder of an image's recipe. */
+function recipe(image: string): string {
+  return join(installRoot(), "modules", "images", image);
+}
+
+/** The images that all sites share, by the hash of their recipes, or as `platform.yaml` pins them. */
+export async function platformImages(pins: Pins): Promise<PlatformImages> {
+  const [baseDigest, staticDigest, edgeDigest, pages] = await Promise.all(
+    ["base", "static", "edge", "pages"].map((image) => contentDigest(recipe(image))),
+  );
+  const base = pins.base ?? sharedImageName("base", shortHash(baseDigest ?? ""));
+  const runtime = (image: "static" | "edge", digest = ""): ImageRef => {
+    const pinned = pins[image];
+    if (pinned !== undefined) return { reference: pinned };
+    const build = { context: recipe(image), args: { BASE: base } };
+    return { reference: sharedImageName(image, shortHash(`${base}\n${digest}`)), build };
+  };
+  return {
+    base,
+    static: runtime("static", staticDigest),
+    edge: runtime("edge", edgeDigest),
+    pages: { dockerfile: join(recipe("pages"), "Dockerfile"), digest: pages ?? "" },
+  };
+}
+
+/** The image of one site; `undefined` where it has no service. */
+export async function siteImage(
+  platform: string,
+  site: string,
+  source: ServiceSource,
+  root: string,
+  shared: PlatformImages,
+): Promise<ImageRef | undefined> {
+  if (source.kind === "none") return undefined;
+  if (source.kind === "image") return { reference: source.image };
+  const context = join(root, source.folder);
+  const digest = await contentDigest(context, { hidden: source.kind === "build" });
+  const named = (...parts: string[]) => imageName(platform, siteStack(site), shortHash(parts.join("\n")));
+  if (source.kind === "build") {
+    return { reference: named(shared.base, digest), build: { context, args: { BASE: shared.base } } };
+  }
+  const reference = named(shared.static.reference, shared.pages.digest, digest);
+  return { reference, build: { context, dockerfile: shared.pages.dockerfile, args: { STATIC: shared.static.reference } } };
+}

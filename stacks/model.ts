@@ -1,0 +1,52 @@
+import type { TerraceError } from "../modules/core/errors.ts";
+import type { LiveIndex } from "../modules/engine/diff.ts";
+import type { Change, Desired } from "../modules/engine/model.ts";
+import type { EdgeModel, RouteDiff } from "../modules/edge/index.ts";
+import type { Platform } from "../modules/platform/index.ts";
+import type { Site, SiteState } from "../modules/site/index.ts";
+import type { ServiceDraft } from "../modules/site/service.ts";
+import type { EdgeInputs } from "./edge/edge.ts";
+import type { ImageRef, PlatformImages } from "./images.ts";
+
+/** One site as it is wanted on the day of the run. */
+export interface SitePlan {
+  site: Site;
+  state: SiteState;
+  stack: string;
+  draft: ServiceDraft;
+  image: ImageRef | undefined;
+  desired: Desired[];
+  changes: Change[];
+  /** Why the site can't be deployed, found while planning: others go on without it. */
+  fault: TerraceError | undefined;
+}
+
+/** All that a run will do, and all that it needs to do it. */
+export interface Plan {
+  platform: Platform;
+  images: PlatformImages;
+  live: LiveIndex;
+  /** Of the stack `platform`. */
+  base: Change[];
+  /** Of stacks beside the platform's own. */
+  extras: Change[];
+  sites: SitePlan[];
+  /** Inputs of the stack `edge` when every site comes up. */
+  edge: EdgeInputs;
+  edgeChanges: Change[];
+  /** Stacks of sites that have neither a file nor a service any more. */
+  leftovers: Change[];
+  /** The routes that the edge has now. */
+  liveModel: EdgeModel | undefined;
+  routes: RouteDiff[];
+}
+
+/** Every change of a plan, in the order in which they are made. */
+export function allChanges(plan: Plan): Change[] {
+  return [...plan.base, ...plan.extras, ...plan.sites.flatMap(({ changes }) => changes), ...plan.edgeChanges, ...plan.leftovers];
+}
+
+/** Whether there is nothing to do. */
+export function isEmpty(plan: Plan): boolean {
+  return allChanges(plan).length === 0 && plan.routes.length === 0;
+}

@@ -1,0 +1,153 @@
+import { gunzipSync } from "node:zlib";
+import type Dockerode from "dockerode";
+import { TerraceError } from "../modules/core/errors.ts";
+import { LABEL } from "../modules/core/labels.ts";
+import { type ClusterObjects, readCluster } from "../modules/docker/read.ts";
+import { diffRoutes, type EdgeModel, type SiteRoutes } from "../modules/edge/index.ts";
+import { toDesired } from "../modules/engine/desired.ts";
+import { diffStack, LiveIndex } from "../modules/engine/diff.ts";
+import { evaluate, type Program } from "../modules/engine/evaluate.ts";
+import { toLive } from "../modules/engine/live.ts";
+import type { Change, Desired } from "../modules/engine/model.ts";
+import { objectName, siteStack, stackSite } from "../modules/names/index.ts";
+import type { Platform } from "../modules/platform/index.ts";
+import { describeSite, type Site, siteState } from "../modules/site/index.ts";
+import { readSecrets } from "../modules/workspace/secrets.ts";
+import { edgeProgram, ROUTES } from "./edge/edge.ts";
+import { type PlatformImages, platformImages, siteImage } from "./images.ts";
+import type { Plan, SitePlan } from "./model.ts";
+import { platformProgram } from "./platform/platform.ts";
+import { siteProgram } from "./site/site.ts";
+
+export interface PlanRequest {
+  docker: Dockerode;
+  /** The workspace's folder. */
+  root: string;
+  platform: Platform;
+  sites: Site[];
+  /** The day for which sites are planned, `YYYY-MM-DD`. */
+  date: string;
+  /** Only these sites are changed; all where it is empty. */
+  only: string[];
+  /** Stacks beside the platform's own: the example cluster's stand-in for an old server. */
+  extras?: (images: PlatformImages) => Record<string, Program>;
+}
+
+/** Works out all that must be done, and does none of it. */
+export async function makePlan(request: PlanRequest): Promise<Plan> {
+  const { docker, platform } = request;
+  const [objects, images] = await Promise.all([readCluster(docker, platform.name), platformImages(platform.images)]);
+  const live = new LiveIndex(toLive(objects, platform.name));
+  refuseLostFiles(request.sites, live);
+  const liveModel = readLiveModel(objects);
+  const base = await stackChanges("platform", platformProgram({ platform: platform.name, images, networks: platform.networks }), request, live);
+  const extras = await Promise.all(
+    Object.entries(request.extras?.(images) ?? {}).map(([stack, program]) => stackChanges(stack, program, request, live)),
+  );
+  const described = request.sites.map((site) => ({ site, ...describe(request, site) }));
+  const sites = await Promise.all(described.map(({ site, service }) => planSite(request, site, service, images, live)));
+  const model = wantedModel(request, described.map(({ routes }) => routes), liveModel);
+  const edge = { platform: platform.name, images, model };
+  return {
+    platform,
+    images,
+    live,
+    base,
+    extras: extras.flat(),
+    sites,
+    edge,
+    edgeChanges: await stackChanges("edge", edgeProgram(edge), request, live),
+    leftovers: leftovers(request, live),
+    liveModel,
+    routes: diffRoutes(liveModel?.sites ?? [], model.sites),
+  };
+}
+
+function describe({ platform, date }: PlanRequest, site: Site) {
+  return describeSite(site, { date, upstream: objectName(platform.name, siteStack(site.name), "web") });
+}
+
+async function planSite(
+  request: PlanRequest,
+  site: Site,
+  draft: SitePlan["draft"],
+  images: PlatformImages,
+  live: LiveIndex,
+): Promise<SitePlan> {
+  const { platform, root, date, only } = request;
+  const stack = siteStack(site.name);
+  const plan: SitePlan = { site, stack, draft, state: siteState(site, date), image: undefined, desired: [], changes: [], fault: undefined };
+  if (only.length > 0 && !only.includes(site.name)) return plan;
+  try {
+    const [image, secrets] = await Promise.all([
+      siteImage(platform.name, site.name, draft.source, root, images),
+      draft.source.kind === "none" ? {} : readSecrets(root, site.name, draft.secrets),
+    ]);
+    const program = siteProgram({ platform: platform.name, site: site.name, title: site.title, draft, image, secrets });
+    const desired = await evaluateStack(stack, program, platform.name);
+    return { ...plan, image, desired, changes: diffStack(stack, desired, live) };
+  } catch (error) {
+    if (error instanceof TerraceError) return { ...plan, fault: error };
+    throw error;
+  }
+}
+
+/** Evaluates the program of a stack: the objects that it wants. */
+export async function evaluateStack(stack: string, program: Program, platform: string): Promise<Desired[]> {
+  return toDesired(await evaluate(program, { project: "terrace", stack: `${platform}-${stack}` }), { platform, stack });
+}
+
+async function stackChanges(stack: string, program: Program, { platform }: PlanRequest, live: LiveIndex): Promise<Change[]> {
+  return diffStack(stack, await evaluateStack(stack, program, platform.name), live);
+}
+
+/** The routes that the edge is to have; sites that are not planned keep those they have. */
+function wantedModel({ platform, only }: PlanRequest, wanted: SiteRoutes[], live: EdgeModel | undefined): EdgeModel {
+  const planned = (site: string) => only.length === 0 || only.includes(site);
+  const kept = live?.sites.filter(({ site }) => !planned(site)) ?? [];
+  return edgeModel(platform, [...wanted.filter(({ site }) => planned(site)), ...kept]);
+}
+
+/** The edge's model of these sites. */
+export function edgeModel(platform: Platform, sites: SiteRoutes[]): EdgeModel {
+  const sorted = sites.toSorted((a, b) => (a.site < b.site ? -1 : 1));
+  return { platform: platform.name, domain: platform.domain, ports: platform.edge, tls: { issuer: platform.tls.issuer }, sites: sorted };
+}
+
+function readLiveModel({ configs }: ClusterObjects): EdgeModel | undefined {
+  const newest = configs
+    .filter(({ Spec }) => Spec.Labels?.[LABEL.stack] === "edge" && Spec.Labels[LABEL.urn]?.endsWith(`::${ROUTES}`))
+    .toSorted((a, b) => b.CreatedAt.localeCompare(a.CreatedAt))[0];
+  if (newest?.Spec.Data === undefined) return undefined;
+  return JSON.parse(gunzipSync(Buffer.from(newest.Spec.Data, "base64")).toString("utf8")) as EdgeModel;
+}
+
+/** A live site is never removed because its file is gone: that may be a mistake, and the site is a public service. */
+function refuseLostFiles(sites: Site[], live: LiveIndex): void {
+  const named = new Set(sites.map(({ name }) => name));
+  const lost = lostSites(live).filter((site) => !named.has(site) && hasService(live, site));
+  if (lost.length === 0) return;
+  const files = lost.map((site) => `site-configs/${site}.yaml`).join(", ");
+  throw new TerraceError("TERRACE_SITE_FILE_GONE", `${lost.join(", ")}: live, but without a file`, {
+    where: files,
+    why: "a live site is never taken down because its file vanished",
+    next: "restore the file (git checkout), or retire the site first: give its file `retire: { redirect: DATE, to: URL }`, apply, and then remove the file",
+    exitCode: 2,
+  });
+}
+
+function lostSites(live: LiveIndex): string[] {
+  return live.stacks().flatMap((stack) => stackSite(stack) ?? []);
+}
+
+function hasService(live: LiveIndex, site: string): boolean {
+  return live.ofStack(siteStack(site)).some(({ kind }) => kind === "service");
+}
+
+/** What retired sites left behind once their files are gone too; volumes are not among it. */
+function leftovers({ sites, only }: PlanRequest, live: LiveIndex): Change[] {
+  if (only.length > 0) return [];
+  const named = new Set(sites.map(({ name }) => name));
+  const gone = lostSites(live).filter((site) => !named.has(site));
+  return gone.flatMap((site) => diffStack(siteStack(site), [], live));
+}

@@ -1,0 +1,105 @@
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import { secretHash } from "../../modules/core/hash.ts";
+import { LABEL } from "../../modules/core/labels.ts";
+import type { Secret } from "../../modules/core/secret.ts";
+import { contentName, objectName, siteStack } from "../../modules/names/index.ts";
+import type { ServiceDraft, VolumePart } from "../../modules/site/service.ts";
+import type { ImageRef } from "../images.ts";
+import { hardened, labelList, logDriver, resources, restartPolicy, rolling, scratch, serviceLabels } from "../parts.ts";
+
+export interface SiteInputs {
+  platform: string;
+  site: string;
+  title: string;
+  draft: ServiceDraft;
+  /** Absent where the site has no service of its own. */
+  image: ImageRef | undefined;
+  /** Values of the secrets that the draft names. */
+  secrets: Record<string, Secret>;
+}
+
+/** One site: its image, its secrets and its service. */
+export class Site extends pulumi.ComponentResource {
+  readonly #inputs: SiteInputs;
+
+  constructor(name: string, inputs: SiteInputs, opts?: pulumi.ComponentResourceOptions) {
+    super("terrace:index:Site", name, {}, opts);
+    this.#inputs = inputs;
+    if (inputs.image !== undefined) this.#service(inputs.image);
+    this.registerOutputs({});
+  }
+
+  #service(image: ImageRef): void {
+    const { platform, site, title, draft } = this.#inputs;
+    const built = this.#image(image);
+    const secrets = Object.entries(this.#inputs.secrets).map(([name, value]) => this.#secret(name, value));
+    new docker.Service(
+      "web",
+      {
+        name: objectName(platform, siteStack(site), "web"),
+        labels: serviceLabels({ [LABEL.site]: site, "terrace.title": title }),
+        taskSpec: {
+          containerSpec: {
+            image: image.reference,
+            ...hardened,
+            user: draft.user,
+            args: draft.command,
+            env: draft.env,
+            mounts: [scratch(), ...draft.volumes.map((volume) => this.#mount(volume))],
+            secrets: secrets.map(({ name, secret }) => ({
+              secretId: secret.id,
+              secretName: secret.name,
+              fileName: name,
+              fileUid: draft.user.split(":")[0],
+              fileGid: draft.user.split(":")[1],
+              fileMode: 0o400,
+            })),
+            healthcheck: draft.health && {
+              tests: draft.health.test,
+              interval: `${draft.health.interval}ms`,
+              timeout: `${draft.health.timeout}ms`,
+              startPeriod: `${draft.health.start}ms`,
+              retries: draft.health.retries,
+            },
+            stopGracePeriod: "20s",
+          },
+          networksAdvanceds: [{ name: objectName(platform, "platform", "edge") }],
+          resources: resources(draft.memory, draft.cpu),
+          restartPolicy,
+          logDriver,
+        },
+        mode: { replicated: { replicas: draft.replicas } },
+        ...rolling(),
+        endpointSpec: { mode: "dnsrr" },
+      },
+      { parent: this, dependsOn: [built, ...secrets.map(({ secret }) => secret)] },
+    );
+  }
+
+  #image({ reference, build }: ImageRef): pulumi.Resource {
+    if (build === undefined) return new docker.RemoteImage("image", { name: reference, keepLocally: true }, { parent: this });
+    return new docker.Image("image", { imageName: reference, build, skipPush: true }, { parent: this });
+  }
+
+  /** Secrets can't be changed in Swarm: the value's hash is in the name, so a new value is a new secret. */
+  #secret(name: string, value: Secret): { name: string; secret: docker.Secret } {
+    const { platform, site } = this.#inputs;
+    const stack = siteStack(site);
+    const hash = secretHash(`${platform}/${site}/${name}`, value.reveal());
+    const data = pulumi.secret(Buffer.from(value.reveal()).toString("base64"));
+    return { name, secret: new docker.Secret(name, { name: contentName(platform, stack, name, hash), data }, { parent: this }) };
+  }
+
+  #mount({ name, path }: VolumePart) {
+    const { platform, site } = this.#inputs;
+    const stack = siteStack(site);
+    const labels = labelList({ [LABEL.platform]: platform, [LABEL.stack]: stack, [LABEL.site]: site });
+    return { type: "volume", source: objectName(platform, stack, name), target: path, volumeOptions: { labels } };
+  }
+}
+
+/** The program of the stack `site-NAME`. */
+export function siteProgram(inputs: SiteInputs): () => void {
+  return () => void new Site(inputs.site, inputs);
+}

@@ -1,0 +1,25 @@
+import { connect } from "../../modules/docker/client.ts";
+import { ensureDocker, ensureSwarm } from "../../modules/host/index.ts";
+import { removeAbandoned } from "./cleanup.ts";
+
+const report = (line: string) => process.stderr.write(`${line}\n`);
+
+/**
+ * Before the tests with Docker: an engine that runs and is the manager of a Swarm, and nothing left of a run that crashed. Afterwards:
+ * nothing left of this one. A Swarm that was made here, for the tests, and that nobody else has put a service on, is given up again.
+ */
+export default async function setup(): Promise<() => Promise<void>> {
+  await ensureDocker({ report });
+  const docker = await connect();
+  const { initialised } = await ensureSwarm(docker, { report });
+  await removeAbandoned(docker);
+  return async () => {
+    await removeAbandoned(docker);
+    if (!initialised || (await docker.listServices()).length > 0) return;
+    await docker.swarmLeave({ force: true });
+    await docker
+      .getNetwork("docker_gwbridge")
+      .remove()
+      .catch(() => undefined);
+  };
+}

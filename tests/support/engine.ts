@@ -1,0 +1,57 @@
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import Dockerode from "dockerode";
+import { findProgram } from "../../modules/host/facts.ts";
+
+/** A Docker Engine of the test's own: own data, socket, mounts and network (only loopback), so that it meets nobody's. */
+export interface OwnEngine {
+  socket: string;
+  docker: Dockerode;
+  stop(): Promise<void>;
+}
+
+/** What an engine of one's own needs and this machine lacks; `undefined` where nothing is missing. */
+export async function engineObstacle(): Promise<string | undefined> {
+  if (process.getuid?.() !== 0) return "needs root";
+  for (const name of ["dockerd", "unshare", "perl"]) {
+    if ((await findProgram(name, process.env)) === undefined) return `needs the program ${name}`;
+  }
+  return undefined;
+}
+
+/** Starts one; it takes about half a second. Containers do not run in it. */
+export async function ownEngine(): Promise<OwnEngine> {
+  const folder = await mkdtemp(join(tmpdir(), "terrace-engine-"));
+  const socket = join(folder, "docker.sock");
+  const dockerd = [
+    `exec dockerd --data-root ${folder}/data --exec-root ${folder}/exec --pidfile ${folder}/pid --host unix://${socket}`,
+    "--bridge=none --iptables=false --storage-driver vfs",
+  ].join(" ");
+  // Brings up the loopback interface (SIOCSIFFLAGS: up, running). Perl is on every Debian, iproute2 is not.
+  const loopback = `perl -MSocket -e 'socket(S,AF_INET,SOCK_DGRAM,0); ioctl(S,0x8914,pack("a16sx14","lo",65)) or die $!'`;
+  // A private /run keeps its sockets and locks apart from those of the machine's own engine.
+  const script = `mount -t tmpfs tmpfs /run && ${loopback} && ${dockerd}`;
+  const child = spawn("unshare", ["--net", "--mount", "sh", "-c", script], { stdio: ["ignore", "ignore", "pipe"] });
+  let log = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    log += chunk.toString();
+  });
+  const ended = new Promise<void>((resolve) => child.on("exit", () => resolve()));
+  const stop = async () => {
+    child.kill("SIGTERM");
+    const timer = setTimeout(15_000, undefined, { ref: false }).then(() => child.kill("SIGKILL"));
+    await Promise.race([ended, timer]);
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  };
+  const docker = new Dockerode({ socketPath: socket });
+  for (let attempt = 0; attempt < 150; attempt++) {
+    if (await docker.ping().catch(() => false)) return { socket, docker, stop };
+    if (child.exitCode !== null) break;
+    await setTimeout(100);
+  }
+  await stop();
+  throw new Error(`the test's own engine did not start:\n${log.split("\n").slice(-8).join("\n")}`);
+}
