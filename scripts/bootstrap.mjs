@@ -65,16 +65,21 @@ async function installPackages() {
   process.stderr.write("Installing packages (npm ci) ... ");
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
   // No package that Terrace uses needs its install script; not running any keeps the installation safe and without a compiler.
-  const { code, output } = await run(npm, ["ci", "--no-audit", "--no-fund", "--ignore-scripts"], { quiet: true });
+  // A registry that does not answer is told after seconds; npm's own retries take more than a minute.
+  const retries = ["--fetch-retry-mintimeout=2000", "--fetch-retry-maxtimeout=8000"];
+  const { code, output } = await run(npm, ["ci", "--no-audit", "--no-fund", "--ignore-scripts", ...retries], {
+    quiet: true,
+  });
   if (code !== 0) {
     process.stderr.write("failed\n");
     const unreachable =
       /\b(ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|FETCH_ERROR)\b/.test(output);
-    const tail = output.trimEnd().split("\n").slice(-12).join("\n");
+    const lines = output.trimEnd().split("\n");
+    const tail = lines.filter((line) => /^npm (error|ERR!) (?! |$)/.test(line)).slice(0, 12);
     throw new Stop(
       unreachable
-        ? `The npm registry cannot be reached. Name a mirror that this machine can reach and run it again:\n  npm config set registry https://YOUR-MIRROR/\n\n${tail}`
-        : `npm ci failed (exit ${code}):\n\n${tail}`,
+        ? `The npm registry cannot be reached. Name a mirror that this machine can reach and run it again:\n  npm config set registry https://YOUR-MIRROR/\n\n${tail.join("\n")}`
+        : `npm ci failed (exit ${code}):\n\n${tail.join("\n")}`,
     );
   }
   writeFileSync(marker, lockHash());

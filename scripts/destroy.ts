@@ -31,17 +31,25 @@ export const destroy: Command = {
     }
     if (confirmed !== platform.name) {
       for (const { kind, name } of doomed) print(`  ${paint.red("-")} ${kind} ${name}`);
-      throw new TerraceError("TERRACE_NOT_CONFIRMED", confirmed === undefined ? "nothing was removed" : `nothing was removed: the platform is ${platform.name}, not ${confirmed}`, {
-        next: `to remove all of the above: terrace destroy --confirm ${platform.name}${flag(input, "volumes") ? " --volumes" : ""}`,
-        exitCode: EXIT.usage,
-      });
+      throw new TerraceError(
+        "TERRACE_NOT_CONFIRMED",
+        confirmed === undefined
+          ? "nothing was removed"
+          : `nothing was removed: the platform is ${platform.name}, not ${confirmed}`,
+        {
+          next: `to remove all of the above: terrace destroy --confirm ${platform.name}${flag(input, "volumes") ? " --volumes" : ""}`,
+          exitCode: EXIT.usage,
+        },
+      );
     }
     const signal = AbortSignal.timeout(10 * 60_000);
     for (const each of doomed) {
       note(`remove ${each.kind} ${each.name}`);
       await destroyObject(docker, each, signal);
     }
-    print(`Removed ${doomed.length} objects of ${platform.name}.${flag(input, "volumes") ? "" : " Its volumes are kept: docker volume ls --filter label=terrace.platform=" + platform.name}`);
+    print(
+      `Removed ${doomed.length} objects of ${platform.name}.${flag(input, "volumes") ? "" : " Its volumes are kept: docker volume ls --filter label=terrace.platform=" + platform.name}`,
+    );
     return EXIT.done;
   },
 };

@@ -19,13 +19,20 @@ function program(): Program {
 function add(root: Program, command: Command): void {
   const sub = root.command(command.name).summary(command.summary);
   sub.description([command.summary, command.details].filter(Boolean).join(".\n\n")).exitOverride();
-  for (const { name, required, says } of command.arguments ?? []) sub.argument(required ? `<${name}>` : `[${name}]`, says);
+  for (const { name, required, says } of command.arguments ?? [])
+    sub.argument(required ? `<${name}>` : `[${name}]`, says);
   for (const { flags, says } of command.options ?? []) sub.option(flags, says);
   const lines = command.examples.map(({ line, says }) => `  ${line}\n      ${says}`);
   sub.addHelpText("after", `\nExamples:\n${lines.join("\n")}`);
   sub.action(async (...given: unknown[]) => {
     const options = sub.opts() as Input["options"];
-    process.exitCode = await guarded(command, { arguments: given.slice(0, -2).flat().filter((each) => each !== undefined) as string[], options });
+    process.exitCode = await guarded(command, {
+      arguments: given
+        .slice(0, -2)
+        .flat()
+        .filter((each) => each !== undefined) as string[],
+      options,
+    });
   });
 }
 

@@ -7,7 +7,12 @@ export const plan: Command = {
   summary: "Show everything that apply would do, and do none of it",
   details: "Reads the files and the cluster and compares them, property by property. Secret values are never shown.",
   arguments: [{ name: "sites...", required: false, says: "only these sites; all where none is named" }],
-  options: [OPTION.env, OPTION.asOf, OPTION.json, { flags: "--detailed-exitcode", says: "exit with 3 where there are changes" }],
+  options: [
+    OPTION.env,
+    OPTION.asOf,
+    OPTION.json,
+    { flags: "--detailed-exitcode", says: "exit with 3 where there are changes" },
+  ],
   examples: [
     { line: "terrace plan", says: "what would change, for all sites" },
     { line: "terrace plan finance --json", says: "for one site, as JSON" },

@@ -17,12 +17,13 @@ export const start: Command = {
   ],
   async run(input) {
     await choosePorts(input);
-    const [{ openWorkspace }, { ensureDocker, ensureSwarm, requirePorts }, { connect }, { objectName }] = await Promise.all([
-      import("./cli/workspace.ts"),
-      import("../modules/host/index.ts"),
-      import("../modules/docker/client.ts"),
-      import("../modules/names/index.ts"),
-    ]);
+    const [{ openWorkspace }, { ensureDocker, ensureSwarm, requirePorts }, { connect }, { objectName }] =
+      await Promise.all([
+        import("./cli/workspace.ts"),
+        import("../modules/host/index.ts"),
+        import("../modules/docker/client.ts"),
+        import("../modules/names/index.ts"),
+      ]);
     const { platform, root } = await openWorkspace(input);
     await ensureDocker({ report: note });
     const docker = await connect();
@@ -41,12 +42,18 @@ export const start: Command = {
   },
 };
 
-async function urls(sites: { title: string; domains: { canonical: { ascii: string } } }[], https: number): Promise<void> {
+async function urls(
+  sites: { title: string; domains: { canonical: { ascii: string } } }[],
+  https: number,
+): Promise<void> {
   const { siteUrl } = await import("../stacks/apply.ts");
   print();
-  for (const { title, domains } of sites) print(`${siteUrl({ platform: { edge: { https } } }, domains.canonical.ascii)}  ${title}`);
+  for (const { title, domains } of sites)
+    print(`${siteUrl({ platform: { edge: { https } } }, domains.canonical.ascii)}  ${title}`);
   print();
-  print("The certificates are the platform's own: `npx terrace trust > root.crt`, then `curl --cacert root.crt URL`, or import root.crt into your browser.");
+  print(
+    "The certificates are the platform's own: `npx terrace trust > root.crt`, then `curl --cacert root.crt URL`, or import root.crt into your browser.",
+  );
   print("Next: `npx terrace status`, or change a file in site-configs/ and run `npx terrace up`.");
 }
 
@@ -58,12 +65,17 @@ async function choosePorts(input: Input): Promise<void> {
   });
   if (chosen.length === 0) return;
   const { setPlatformKeys } = await import("../modules/workspace/edit.ts");
-  await setPlatformKeys(process.cwd(), chosen.map(([name, value]) => [["edge", name], value]));
+  await setPlatformKeys(
+    process.cwd(),
+    chosen.map(([name, value]) => [["edge", name], value]),
+  );
   note(`platform.yaml: ${chosen.map(([name, value]) => `edge.${name} is ${value}`).join(", ")}`);
 }
 
 function port(name: string, value: string): number {
   const number = Number(value);
   if (Number.isInteger(number) && number > 0 && number < 65536) return number;
-  throw new TerraceError("TERRACE_USAGE", `--${name} takes a port from 1 to 65535, got ${value}`, { exitCode: EXIT.usage });
+  throw new TerraceError("TERRACE_USAGE", `--${name} takes a port from 1 to 65535, got ${value}`, {
+    exitCode: EXIT.usage,
+  });
 }

@@ -6,7 +6,8 @@ import { paint, print, printJson } from "./cli/output.ts";
 export const status: Command = {
   name: "status",
   summary: "Show every site as it is now: state, answer over TLS, certificate, tasks",
-  details: "Visits each site through the edge, checked against the platform's root. Exits with 1 where a site does not do what its file says.",
+  details:
+    "Visits each site through the edge, checked against the platform's root. Exits with 1 where a site does not do what its file says.",
   arguments: [{ name: "sites...", required: false, says: "only these sites; all where none is named" }],
   options: [OPTION.env, OPTION.asOf, OPTION.json],
   examples: [
@@ -31,10 +32,17 @@ export const status: Command = {
     const bad = now.sites.filter(({ ok }) => !ok);
     if (flag(input, "json")) printJson(now);
     else {
-      print(table(["SITE", "STATE", "URL", "HTTP", "TIME", "CERTIFICATE", "TASKS", "REVISION", "NODE"], now.sites.map(row)));
+      print(
+        table(["SITE", "STATE", "URL", "HTTP", "TIME", "CERTIFICATE", "TASKS", "REVISION", "NODE"], now.sites.map(row)),
+      );
       print();
-      for (const { address, revision } of now.edges) print(`edge ${address}: ${revision === undefined ? "does not answer" : `routes ${revision}`}`);
-      print(bad.length === 0 ? `All ${now.sites.length} sites answer.` : paint.red(`${bad.length} of ${now.sites.length} sites do not do what their files say.`));
+      for (const { address, revision } of now.edges)
+        print(`edge ${address}: ${revision === undefined ? "does not answer" : `routes ${revision}`}`);
+      print(
+        bad.length === 0
+          ? `All ${now.sites.length} sites answer.`
+          : paint.red(`${bad.length} of ${now.sites.length} sites do not do what their files say.`),
+      );
       for (const { site, error } of bad) if (error !== undefined) print(`  ${site}: ${error}`);
     }
     return bad.length === 0 ? EXIT.done : EXIT.failed;

@@ -5,7 +5,8 @@ import { note, print } from "./cli/output.ts";
 export const trust: Command = {
   name: "trust",
   summary: "Print the root certificate of the platform's own authority, or install it on this machine",
-  details: "Without an option the certificate goes to standard output, and nothing is changed. Installing needs root and works on Debian and its descendants.",
+  details:
+    "Without an option the certificate goes to standard output, and nothing is changed. Installing needs root and works on Debian and its descendants.",
   options: [OPTION.env, { flags: "--install", says: "add it to this machine's trusted certificates" }],
   examples: [
     { line: "terrace trust > honghe-root.crt", says: "for a browser's settings, or for curl --cacert" },
@@ -25,7 +26,9 @@ export const trust: Command = {
     }
     const { installRootCertificate } = await import("../modules/host/trust.ts");
     const path = await installRootCertificate(platform.name, root);
-    note(`Installed as ${path}. Firefox and Chromium keep stores of their own: import the certificate in their settings too.`);
+    note(
+      `Installed as ${path}. Firefox and Chromium keep stores of their own: import the certificate in their settings too.`,
+    );
     return EXIT.done;
   },
 };

@@ -10,7 +10,11 @@ export const validate: Command = {
   examples: [{ line: "terrace validate", says: "check everything" }],
   async run(input) {
     const { loadWorkspace } = await import("../modules/workspace/index.ts");
-    const { sites, problems } = await loadWorkspace({ root: process.cwd(), env: text(input, "env"), asOf: text(input, "asOf") });
+    const { sites, problems } = await loadWorkspace({
+      root: process.cwd(),
+      env: text(input, "env"),
+      asOf: text(input, "asOf"),
+    });
     const errors = problems.filter(({ severity }) => severity === "error").length;
     if (flag(input, "json")) printJson({ sites: sites.map(({ name }) => name), problems });
     else {

@@ -1,16 +1,16 @@
 import { TerraceError } from "../modules/core/errors.ts";
 import { removeOldImages } from "../modules/docker/cleanup.ts";
 import { converge } from "../modules/docker/converge.ts";
-import { type SiteRoutes, renderEdge } from "../modules/edge/index.ts";
+import { renderEdge, type SiteRoutes } from "../modules/edge/index.ts";
 import { carryOut, idsOf, type Run, remove } from "../modules/engine/carry-out.ts";
 import { diffStack } from "../modules/engine/diff.ts";
 import type { Change } from "../modules/engine/model.ts";
 import { imageName, siteStack } from "../modules/names/index.ts";
 import { type EdgeAddress, edgeRevision, visit } from "../modules/probe/index.ts";
-import { edgeProgram } from "./edge/edge.ts";
+import { edgeModel, edgeProgram } from "./edge/edge.ts";
 import { mapLimit } from "./limit.ts";
 import type { Plan, SitePlan } from "./model.ts";
-import { edgeModel, evaluateStack } from "./plan.ts";
+import { evaluateStack } from "./plan.ts";
 
 /** What became of one site. */
 export interface Outcome {
@@ -52,7 +52,12 @@ export async function apply(plan: Plan, context: ApplyContext): Promise<Outcome[
 async function deploySite(plan: SitePlan, whole: Plan, run: Run): Promise<Outcome> {
   const { site, changes, stack } = plan;
   const changed = changes.length > 0 || whole.routes.some((route) => route.site === site.name);
-  const outcome: Outcome = { site: site.name, url: siteUrl(whole, site.domains.canonical.ascii), changed, fault: plan.fault };
+  const outcome: Outcome = {
+    site: site.name,
+    url: siteUrl(whole, site.domains.canonical.ascii),
+    changed,
+    fault: plan.fault,
+  };
   const service = changes.find(({ kind, action }) => kind === "service" && action !== "delete");
   if (plan.fault !== undefined || changes.length === 0) return outcome;
   try {
@@ -75,10 +80,16 @@ async function comesUp(service: Change, { site, draft }: SitePlan, run: Run): Pr
     const live = { kind, name, platform, stack, urn, id, version: 0, spec: {}, hash: "" };
     await remove([{ ...service, action: "delete", live }], run);
   }
-  const before = service.live === undefined ? "it has no earlier version; its service was taken away again" : "the version before still serves";
+  const before =
+    service.live === undefined
+      ? "it has no earlier version; its service was taken away again"
+      : "the version before still serves";
   throw new TerraceError("TERRACE_SITE_DOWN", `${site.name} did not come up: ${fault.why}`, {
     where: `site-configs/${site.name}.yaml`,
-    why: fault.log.length === 0 ? "it wrote nothing to its log" : `its last lines:\n${fault.log.map((line) => `  | ${line}`).join("\n")}`,
+    why:
+      fault.log.length === 0
+        ? "it wrote nothing to its log"
+        : `its last lines:\n${fault.log.map((line) => `  | ${line}`).join("\n")}`,
     next: fault.rolledBack || service.live === undefined ? before : `${before}, if it could; see \`terrace status\``,
   });
 }
@@ -138,17 +149,26 @@ async function check(outcome: Outcome, routes: SiteRoutes[], context: ApplyConte
     const answer = await visit(edge, route.host, root);
     const wrong = answer.error ?? (answer.status >= 500 ? `it answered ${answer.status}` : undefined);
     if (wrong === undefined) continue;
-    const fault = new TerraceError("TERRACE_SITE_UNREACHABLE", `${outcome.site} is deployed but does not answer as it should: ${wrong}`, {
-      where: `${outcome.url} at ${edge.host}`,
-      next: route.upstream.kind === "proxy" ? `does ${route.upstream.url} answer?` : `see \`terrace logs ${outcome.site}\``,
-    });
+    const fault = new TerraceError(
+      "TERRACE_SITE_UNREACHABLE",
+      `${outcome.site} is deployed but does not answer as it should: ${wrong}`,
+      {
+        where: `${outcome.url} at ${edge.host}`,
+        next:
+          route.upstream.kind === "proxy"
+            ? `does ${route.upstream.url} answer?`
+            : `see \`terrace logs ${outcome.site}\``,
+      },
+    );
     return { ...outcome, fault };
   }
   return outcome;
 }
 
 function deletions(plan: Plan): Change[] {
-  return [...plan.sites.flatMap(({ changes }) => changes), ...plan.leftovers, ...plan.extras, ...plan.base].filter(({ action }) => action === "delete");
+  return [...plan.sites.flatMap(({ changes }) => changes), ...plan.leftovers, ...plan.extras, ...plan.base].filter(
+    ({ action }) => action === "delete",
+  );
 }
 
 /** Images of this platform's sites, each with the reference that it runs now. */

@@ -63,5 +63,8 @@ export async function siteImage(
     return { reference: named(shared.base, digest), build: { context, args: { BASE: shared.base } } };
   }
   const reference = named(shared.static.reference, shared.pages.digest, digest);
-  return { reference, build: { context, dockerfile: shared.pages.dockerfile, args: { STATIC: shared.static.reference } } };
+  return {
+    reference,
+    build: { context, dockerfile: shared.pages.dockerfile, args: { STATIC: shared.static.reference } },
+  };
 }

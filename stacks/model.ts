@@ -1,7 +1,7 @@
 import type { TerraceError } from "../modules/core/errors.ts";
-import type { LiveIndex } from "../modules/engine/diff.ts";
-import type { Change, Desired } from "../modules/engine/model.ts";
 import type { EdgeModel, RouteDiff } from "../modules/edge/index.ts";
+import type { LiveIndex } from "../modules/engine/diff.ts";
+import type { Change } from "../modules/engine/model.ts";
 import type { Platform } from "../modules/platform/index.ts";
 import type { Site, SiteState } from "../modules/site/index.ts";
 import type { ServiceDraft } from "../modules/site/service.ts";
@@ -15,7 +15,6 @@ export interface SitePlan {
   stack: string;
   draft: ServiceDraft;
   image: ImageRef | undefined;
-  desired: Desired[];
   changes: Change[];
   /** Why the site can't be deployed, found while planning: others go on without it. */
   fault: TerraceError | undefined;
@@ -43,7 +42,13 @@ export interface Plan {
 
 /** Every change of a plan, in the order in which they are made. */
 export function allChanges(plan: Plan): Change[] {
-  return [...plan.base, ...plan.extras, ...plan.sites.flatMap(({ changes }) => changes), ...plan.edgeChanges, ...plan.leftovers];
+  return [
+    ...plan.base,
+    ...plan.extras,
+    ...plan.sites.flatMap(({ changes }) => changes),
+    ...plan.edgeChanges,
+    ...plan.leftovers,
+  ];
 }
 
 /** Whether there is nothing to do. */

@@ -27,7 +27,11 @@ export const hardened = {
 };
 
 /** A tmpfs on `/tmp`; its pages count to the container's memory limit. */
-export function scratch(mebibytes = 16): { type: string; target: string; tmpfsOptions: { sizeBytes: number; mode: number } } {
+export function scratch(mebibytes = 16): {
+  type: string;
+  target: string;
+  tmpfsOptions: { sizeBytes: number; mode: number };
+} {
   return { type: "tmpfs", target: "/tmp", tmpfsOptions: { sizeBytes: mebibytes * MIB, mode: 0o1777 } };
 }
 

@@ -3,20 +3,21 @@ import type Dockerode from "dockerode";
 import { TerraceError } from "../modules/core/errors.ts";
 import { LABEL } from "../modules/core/labels.ts";
 import { type ClusterObjects, readCluster } from "../modules/docker/read.ts";
-import { diffRoutes, type EdgeModel, type SiteRoutes } from "../modules/edge/index.ts";
+import { diffRoutes, type EdgeModel } from "../modules/edge/index.ts";
 import { toDesired } from "../modules/engine/desired.ts";
 import { diffStack, LiveIndex } from "../modules/engine/diff.ts";
 import { evaluate, type Program } from "../modules/engine/evaluate.ts";
 import { toLive } from "../modules/engine/live.ts";
 import type { Change, Desired } from "../modules/engine/model.ts";
-import { objectName, siteStack, stackSite } from "../modules/names/index.ts";
+import { siteStack, stackSite } from "../modules/names/index.ts";
 import type { Platform } from "../modules/platform/index.ts";
-import { describeSite, type Site, siteState } from "../modules/site/index.ts";
-import { readSecrets } from "../modules/workspace/secrets.ts";
-import { edgeProgram, ROUTES } from "./edge/edge.ts";
-import { type PlatformImages, platformImages, siteImage } from "./images.ts";
+import { type Site, siteState } from "../modules/site/index.ts";
+import { describe } from "./describe.ts";
+import { edgeModel, edgeProgram, ROUTES } from "./edge/edge.ts";
+import { type PlatformImages, platformImages } from "./images.ts";
 import type { Plan, SitePlan } from "./model.ts";
 import { platformProgram } from "./platform/platform.ts";
+import { siteInputs } from "./site/inputs.ts";
 import { siteProgram } from "./site/site.ts";
 
 export interface PlanRequest {
@@ -38,15 +39,21 @@ export async function makePlan(request: PlanRequest): Promise<Plan> {
   const { docker, platform } = request;
   const [objects, images] = await Promise.all([readCluster(docker, platform.name), platformImages(platform.images)]);
   const live = new LiveIndex(toLive(objects, platform.name));
-  refuseLostFiles(request.sites, live);
+  if (request.only.length === 0) refuseLostFiles(request.sites, live);
   const liveModel = readLiveModel(objects);
-  const base = await stackChanges("platform", platformProgram({ platform: platform.name, images, networks: platform.networks }), request, live);
-  const extras = await Promise.all(
-    Object.entries(request.extras?.(images) ?? {}).map(([stack, program]) => stackChanges(stack, program, request, live)),
+  const base = await stackChanges(
+    "platform",
+    platformProgram({ platform: platform.name, images, networks: platform.networks }),
+    request,
+    live,
   );
-  const described = request.sites.map((site) => ({ site, ...describe(request, site) }));
-  const sites = await Promise.all(described.map(({ site, service }) => planSite(request, site, service, images, live)));
-  const model = wantedModel(request, described.map(({ routes }) => routes), liveModel);
+  const extras = await Promise.all(
+    Object.entries(request.extras?.(images) ?? {}).map(([stack, program]) =>
+      stackChanges(stack, program, request, live),
+    ),
+  );
+  const sites = await Promise.all(request.sites.map((site) => planSite(request, site, images, live)));
+  const model = wantedModel(request, liveModel);
   const edge = { platform: platform.name, images, model };
   return {
     platform,
@@ -63,33 +70,32 @@ export async function makePlan(request: PlanRequest): Promise<Plan> {
   };
 }
 
-function describe({ platform, date }: PlanRequest, site: Site) {
-  return describeSite(site, { date, upstream: objectName(platform.name, siteStack(site.name), "web") });
-}
-
-async function planSite(
-  request: PlanRequest,
-  site: Site,
-  draft: SitePlan["draft"],
-  images: PlatformImages,
-  live: LiveIndex,
-): Promise<SitePlan> {
-  const { platform, root, date, only } = request;
+async function planSite(request: PlanRequest, site: Site, images: PlatformImages, live: LiveIndex): Promise<SitePlan> {
+  const { platform, root, date } = request;
   const stack = siteStack(site.name);
-  const plan: SitePlan = { site, stack, draft, state: siteState(site, date), image: undefined, desired: [], changes: [], fault: undefined };
-  if (only.length > 0 && !only.includes(site.name)) return plan;
+  const { service: draft } = describe(platform.name, site, date);
+  const plan: SitePlan = {
+    site,
+    stack,
+    draft,
+    state: siteState(site, date),
+    image: undefined,
+    changes: [],
+    fault: undefined,
+  };
+  if (!isPlanned(request, site.name)) return plan;
   try {
-    const [image, secrets] = await Promise.all([
-      siteImage(platform.name, site.name, draft.source, root, images),
-      draft.source.kind === "none" ? {} : readSecrets(root, site.name, draft.secrets),
-    ]);
-    const program = siteProgram({ platform: platform.name, site: site.name, title: site.title, draft, image, secrets });
-    const desired = await evaluateStack(stack, program, platform.name);
-    return { ...plan, image, desired, changes: diffStack(stack, desired, live) };
+    const inputs = await siteInputs({ root, platform: platform.name, date }, site, images);
+    const changes = await stackChanges(stack, siteProgram(inputs), request, live);
+    return { ...plan, image: inputs.image, changes };
   } catch (error) {
     if (error instanceof TerraceError) return { ...plan, fault: error };
     throw error;
   }
+}
+
+function isPlanned({ only }: PlanRequest, site: string): boolean {
+  return only.length === 0 || only.includes(site);
 }
 
 /** Evaluates the program of a stack: the objects that it wants. */
@@ -97,21 +103,23 @@ export async function evaluateStack(stack: string, program: Program, platform: s
   return toDesired(await evaluate(program, { project: "terrace", stack: `${platform}-${stack}` }), { platform, stack });
 }
 
-async function stackChanges(stack: string, program: Program, { platform }: PlanRequest, live: LiveIndex): Promise<Change[]> {
+async function stackChanges(
+  stack: string,
+  program: Program,
+  { platform }: PlanRequest,
+  live: LiveIndex,
+): Promise<Change[]> {
   return diffStack(stack, await evaluateStack(stack, program, platform.name), live);
 }
 
 /** The routes that the edge is to have; sites that are not planned keep those they have. */
-function wantedModel({ platform, only }: PlanRequest, wanted: SiteRoutes[], live: EdgeModel | undefined): EdgeModel {
-  const planned = (site: string) => only.length === 0 || only.includes(site);
-  const kept = live?.sites.filter(({ site }) => !planned(site)) ?? [];
-  return edgeModel(platform, [...wanted.filter(({ site }) => planned(site)), ...kept]);
-}
-
-/** The edge's model of these sites. */
-export function edgeModel(platform: Platform, sites: SiteRoutes[]): EdgeModel {
-  const sorted = sites.toSorted((a, b) => (a.site < b.site ? -1 : 1));
-  return { platform: platform.name, domain: platform.domain, ports: platform.edge, tls: { issuer: platform.tls.issuer }, sites: sorted };
+function wantedModel(request: PlanRequest, live: EdgeModel | undefined): EdgeModel {
+  const { platform, sites, date } = request;
+  const planned = sites
+    .filter(({ name }) => isPlanned(request, name))
+    .map((site) => describe(platform.name, site, date).routes);
+  const kept = live?.sites.filter(({ site }) => !isPlanned(request, site)) ?? [];
+  return edgeModel(platform, [...planned, ...kept]);
 }
 
 function readLiveModel({ configs }: ClusterObjects): EdgeModel | undefined {

@@ -63,7 +63,12 @@ export async function readStatus(request: StatusRequest): Promise<PlatformStatus
   const statuses = await mapLimit(16, sites, async (site) => {
     const service = byName.get(objectName(platform.name, siteStack(site.name), "web"));
     const running = tasks.filter(({ ServiceID, Status }) => ServiceID === service?.ID && Status.State === "running");
-    return siteStatus(request, site, service, running.map(({ NodeID }) => hostnames.get(NodeID ?? "") ?? ""));
+    return siteStatus(
+      request,
+      site,
+      service,
+      running.map(({ NodeID }) => hostnames.get(NodeID ?? "") ?? ""),
+    );
   });
   return {
     platform: platform.name,
@@ -72,7 +77,12 @@ export async function readStatus(request: StatusRequest): Promise<PlatformStatus
   };
 }
 
-async function siteStatus(request: StatusRequest, site: Site, service: RawService | undefined, nodes: string[]): Promise<SiteStatus> {
+async function siteStatus(
+  request: StatusRequest,
+  site: Site,
+  service: RawService | undefined,
+  nodes: string[],
+): Promise<SiteStatus> {
   const { platform, date, edges, root } = request;
   const host = site.domains.canonical.ascii;
   const edge = edges[0];

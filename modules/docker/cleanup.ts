@@ -4,7 +4,10 @@ import type Dockerode from "dockerode";
 const KEPT = 2;
 
 /** Removes images of sites that are older than the last few. An image that a container still uses stays. */
-export async function removeOldImages(docker: Dockerode, sites: { repository: string; current: string }[]): Promise<void> {
+export async function removeOldImages(
+  docker: Dockerode,
+  sites: { repository: string; current: string }[],
+): Promise<void> {
   if (sites.length === 0) return;
   const images = await docker.listImages();
   for (const { repository, current } of sites) {
@@ -15,7 +18,11 @@ export async function removeOldImages(docker: Dockerode, sites: { repository: st
     for (const { RepoTags } of older) {
       const tag = RepoTags?.find((each) => each.startsWith(`${repository}:`));
       // In use or gone already: neither is worth failing a deploy that is done.
-      if (tag !== undefined) await docker.getImage(tag).remove().catch(() => undefined);
+      if (tag !== undefined)
+        await docker
+          .getImage(tag)
+          .remove()
+          .catch(() => undefined);
     }
   }
 }

@@ -17,7 +17,10 @@ export async function connect(): Promise<Dockerode> {
     throw new TerraceError("TERRACE_DOCKER_UNREACHABLE", "Docker Engine does not answer", {
       where: process.env.DOCKER_HOST ?? "/var/run/docker.sock",
       why: error.code === "EACCES" ? "this user may not use the socket" : error.message,
-      next: error.code === "EACCES" ? "add your user to the group docker, or use sudo" : "`npm start` installs and starts it",
+      next:
+        error.code === "EACCES"
+          ? "add your user to the group docker, or use sudo"
+          : "`npm start` installs and starts it",
       cause: error,
     });
   });
@@ -27,14 +30,22 @@ export async function connect(): Promise<Dockerode> {
 /** The API version to speak with a daemon that knows `oldest` to `newest`. */
 export function agree(newest: number, oldest: number): string {
   if (newest < OLDEST) {
-    throw new TerraceError("TERRACE_DOCKER_TOO_OLD", `Docker Engine speaks API ${newest}; Terrace needs ${OLDEST} or newer`, {
-      next: "upgrade Docker Engine to 20.10 or newer",
-    });
+    throw new TerraceError(
+      "TERRACE_DOCKER_TOO_OLD",
+      `Docker Engine speaks API ${newest}; Terrace needs ${OLDEST} or newer`,
+      {
+        next: "upgrade Docker Engine to 20.10 or newer",
+      },
+    );
   }
   if (oldest > NEWEST) {
-    throw new TerraceError("TERRACE_DOCKER_TOO_NEW", `Docker Engine speaks API ${oldest} and newer; Terrace knows ${NEWEST}`, {
-      next: "upgrade Terrace",
-    });
+    throw new TerraceError(
+      "TERRACE_DOCKER_TOO_NEW",
+      `Docker Engine speaks API ${oldest} and newer; Terrace knows ${NEWEST}`,
+      {
+        next: "upgrade Terrace",
+      },
+    );
   }
   return Math.min(newest, NEWEST).toFixed(2);
 }

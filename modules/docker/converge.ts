@@ -10,7 +10,13 @@ export interface RawTask {
   CreatedAt: string;
   DesiredState: string;
   Spec: { ContainerSpec?: { Labels?: Record<string, string>; Image?: string } };
-  Status: { State: string; Timestamp?: string; Message?: string; Err?: string; ContainerStatus?: { ExitCode?: number; ContainerID?: string } };
+  Status: {
+    State: string;
+    Timestamp?: string;
+    Message?: string;
+    Err?: string;
+    ContainerStatus?: { ExitCode?: number; ContainerID?: string };
+  };
 }
 
 /** Why a service did not come up as it was wanted. */
@@ -71,9 +77,12 @@ export function judge(service: RawService, tasks: RawTask[], now: number, late: 
     return { why: task === undefined ? (service.UpdateStatus?.Message ?? update) : taskFault(task), task };
   }
   const current = tasks.filter(({ Spec }) => Spec.ContainerSpec?.Labels?.[LABEL.template] === wanted);
-  const running = (list: RawTask[]) => list.filter(({ Status, DesiredState }) => Status.State === "running" && DesiredState === "running");
+  const running = (list: RawTask[]) =>
+    list.filter(({ Status, DesiredState }) => Status.State === "running" && DesiredState === "running");
   const old = running(tasks.filter((task) => !current.includes(task)));
-  const replicas = service.Spec.Mode?.Replicated?.Replicas ?? Math.max(1, current.filter((task) => task.DesiredState === "running").length);
+  const replicas =
+    service.Spec.Mode?.Replicated?.Replicas ??
+    Math.max(1, current.filter((task) => task.DesiredState === "running").length);
   if (running(current).length >= replicas && old.length === 0 && update !== "updating") return "converged";
   const crashed = failed.filter((task) => current.includes(task));
   if (update !== "updating" && crashed.length >= CRASH_LIMIT) {
@@ -82,10 +91,14 @@ export function judge(service: RawService, tasks: RawTask[], now: number, late: 
   }
   const waiting = newest(current.filter(({ DesiredState }) => DesiredState === "running"));
   const pending = waiting?.Status.State === "pending" && waiting.Status.Err;
-  if (pending && now - Date.parse(waiting.CreatedAt) > PENDING_LIMIT) return { why: `no node can take it: ${pending}`, task: undefined };
+  if (pending && now - Date.parse(waiting.CreatedAt) > PENDING_LIMIT)
+    return { why: `no node can take it: ${pending}`, task: undefined };
   if (!late) return "waiting";
   const state = waiting === undefined ? "has no task" : `is ${waiting.Status.State}`;
-  return { why: `it did not come up in time: its newest task ${state}${waiting?.Status.Err ? ` (${waiting.Status.Err})` : ""}`, task: waiting };
+  return {
+    why: `it did not come up in time: its newest task ${state}${waiting?.Status.Err ? ` (${waiting.Status.Err})` : ""}`,
+    task: waiting,
+  };
 }
 
 function taskFault({ Status }: RawTask): string {
@@ -116,7 +129,9 @@ async function rollbackEnds(docker: Dockerode, service: RawService, signal: Abor
 /** The last lines that a task wrote. Empty where its container is gone already. */
 async function taskLog(docker: Dockerode, taskId: string): Promise<string[]> {
   try {
-    return demultiplex(await getBytes(docker, `/tasks/${taskId}/logs`, { stdout: true, stderr: true, tail: LOG_LINES }));
+    return demultiplex(
+      await getBytes(docker, `/tasks/${taskId}/logs`, { stdout: true, stderr: true, tail: LOG_LINES }),
+    );
   } catch {
     return [];
   }

@@ -18,7 +18,8 @@ export async function listPlatform(docker: Dockerode, platform: string, withVolu
   ]);
   // The runtime images are shared by all platforms of an engine: the last one takes them along.
   const last = others.every(({ Spec }) => Spec.Labels?.[LABEL.platform] === platform);
-  const ours = (reference: string) => reference.includes(`/${platform}/site-`) || (last && reference.includes("/terrace/"));
+  const ours = (reference: string) =>
+    reference.includes(`/${platform}/site-`) || (last && reference.includes("/terrace/"));
   const of = (kind: Doomed["kind"], items: { ID: string; Spec: { Name: string } }[]): Doomed[] =>
     items.map(({ ID, Spec }) => ({ kind, name: Spec.Name, id: ID }));
   return [
@@ -26,8 +27,12 @@ export async function listPlatform(docker: Dockerode, platform: string, withVolu
     ...of("config", cluster.configs),
     ...of("secret", cluster.secrets),
     ...cluster.networks.map(({ Id, Name }): Doomed => ({ kind: "network", name: Name, id: Id })),
-    ...(withVolumes ? (volumes.Volumes ?? []).map(({ Name }): Doomed => ({ kind: "volume", name: Name, id: Name })) : []),
-    ...cluster.images.filter(({ reference }) => reference.startsWith("127.0.0.1:5325/") && ours(reference)).map(({ reference }): Doomed => ({ kind: "image", name: reference, id: reference })),
+    ...(withVolumes
+      ? (volumes.Volumes ?? []).map(({ Name }): Doomed => ({ kind: "volume", name: Name, id: Name }))
+      : []),
+    ...cluster.images
+      .filter(({ reference }) => reference.startsWith("127.0.0.1:5325/") && ours(reference))
+      .map(({ reference }): Doomed => ({ kind: "image", name: reference, id: reference })),
   ];
 }
 

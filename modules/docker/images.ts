@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import type Dockerode from "dockerode";
@@ -64,8 +64,9 @@ async function packContext(build: Build): Promise<NodeJS.ReadableStream> {
   pack.entry({ name: BUILD_FILE }, recipe);
   pack.entry({ name: ".dockerignore" }, `${BUILD_FILE}\n.dockerignore\n`);
   for (const file of await listContent(context, { hidden: build.dockerfile === undefined })) {
-    // Times are left at zero, so that equal content gives equal layers.
-    pack.entry({ name: file.path, mode: file.executable ? 0o755 : 0o644, mtime: new Date(0) }, await readFile(file.source));
+    // The web server tells versions of a file apart by time and size, so the time must be the file's own.
+    const { mtime } = await stat(file.source);
+    pack.entry({ name: file.path, mode: file.executable ? 0o755 : 0o644, mtime }, await readFile(file.source));
   }
   pack.finalize();
   return Readable.from(pack);

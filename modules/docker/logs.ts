@@ -17,13 +17,16 @@ export interface LogRequest {
  */
 export async function serviceLog(docker: Dockerode, name: string, { tail, follow, line }: LogRequest): Promise<number> {
   const options = { stdout: true, stderr: true, tail, follow } as unknown as { stdout: true; follow: true };
-  const stream = (await docker.getService(name).logs(options).catch((error: { statusCode?: number }) => {
-    if (error.statusCode !== 404) throw error;
-    throw new TerraceError("TERRACE_NO_SERVICE", `there is no service ${name}`, {
-      why: "a proxied or retired site has none, and so has one that was never deployed",
-      next: "terrace status",
-    });
-  })) as unknown as NodeJS.ReadableStream | Buffer;
+  const stream = (await docker
+    .getService(name)
+    .logs(options)
+    .catch((error: { statusCode?: number }) => {
+      if (error.statusCode !== 404) throw error;
+      throw new TerraceError("TERRACE_NO_SERVICE", `there is no service ${name}`, {
+        why: "a proxied or retired site has none, and so has one that was never deployed",
+        next: "terrace status",
+      });
+    })) as unknown as NodeJS.ReadableStream | Buffer;
   if (Buffer.isBuffer(stream)) {
     const { demultiplex } = await import("./converge.ts");
     const lines = demultiplex(stream);

@@ -10,5 +10,7 @@ export async function readRoot(docker: Dockerode, platform: string): Promise<str
   const secrets = await get<RawContent[] | null>(docker, "/secrets", { filters: { name: [name] } });
   const certificate = secrets?.find(({ Spec }) => Spec.Name === name)?.Spec.Labels?.[ROOT_LABEL];
   if (certificate !== undefined) return certificatePem(certificate);
-  throw new TerraceError("TERRACE_NO_ROOT", `the platform ${platform} has no certificate authority yet`, { next: "terrace up" });
+  throw new TerraceError("TERRACE_NO_ROOT", `the platform ${platform} has no certificate authority yet`, {
+    next: "terrace up",
+  });
 }

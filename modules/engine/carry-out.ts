@@ -72,7 +72,12 @@ async function create(desired: Desired, run: Run): Promise<string> {
 
 async function createImage({ name, spec }: Desired, run: Run): Promise<string> {
   if (spec.Build === undefined) await ensureImage(run.docker, name, run.report);
-  else await buildImage(run.docker, name, spec.Build as { context: string; dockerfile?: string; args?: Record<string, string> });
+  else
+    await buildImage(
+      run.docker,
+      name,
+      spec.Build as { context: string; dockerfile?: string; args?: Record<string, string> },
+    );
   return name;
 }
 
@@ -85,7 +90,8 @@ async function update({ live }: Change, desired: Desired, run: Run): Promise<str
     });
   }
   const path = `/${desired.kind}s/${live.id}`;
-  const body = desired.kind === "service" ? withIds(desired.spec, run.ids) : { ...live.spec, Labels: desired.spec.Labels };
+  const body =
+    desired.kind === "service" ? withIds(desired.spec, run.ids) : { ...live.spec, Labels: desired.spec.Labels };
   for (let attempt = 1; ; attempt++) {
     const { Version } = await get<RawService>(run.docker, path);
     try {
@@ -104,7 +110,11 @@ function withIds(spec: Json, ids: Map<string, string>): Json {
   const container = template.ContainerSpec;
   const resolve = (kind: KindName, key: string, items: unknown) =>
     (items as Json[] | undefined)?.map((item) => ({ ...item, [`${key}ID`]: ids.get(`${kind} ${item[`${key}Name`]}`) }));
-  const resolved = { ...container, Secrets: resolve("secret", "Secret", container.Secrets), Configs: resolve("config", "Config", container.Configs) };
+  const resolved = {
+    ...container,
+    Secrets: resolve("secret", "Secret", container.Secrets),
+    Configs: resolve("config", "Config", container.Configs),
+  };
   return { ...spec, TaskTemplate: { ...template, ContainerSpec: resolved } };
 }
 

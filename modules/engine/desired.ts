@@ -1,11 +1,11 @@
 import { LABEL } from "../core/labels.ts";
+import type { Secret } from "../core/secret.ts";
 import { namespaceOf } from "../names/index.ts";
 import type { Resource } from "./evaluate.ts";
 import { serviceSpec } from "./kinds/service.ts";
 import { configSpec, imageSpec, networkSpec, remoteImageSpec, secretSpec } from "./kinds/simple.ts";
 import type { Desired, Json, KindName, Owner } from "./model.ts";
 import { withHash } from "./normal.ts";
-import type { Secret } from "../core/secret.ts";
 
 type Reader = (resource: Resource) => { name: string; spec: Json; payload?: Secret };
 
@@ -27,7 +27,14 @@ export function toDesired(resources: Resource[], owner: Owner): Desired[] {
       throw new Error(`${resource.type} "${resource.name}": the embedded engine does not support this type`);
     }
     const { name, spec, payload } = reader.read(resource);
-    const base = { ...owner, kind: reader.kind, urn: resource.urn, name, dependsOn: resource.dependsOn, once: resource.ignoreChanges.length > 0 };
+    const base = {
+      ...owner,
+      kind: reader.kind,
+      urn: resource.urn,
+      name,
+      dependsOn: resource.dependsOn,
+      once: resource.ignoreChanges.length > 0,
+    };
     if (reader.kind === "image") return { ...base, spec, hash: name };
     const labels = { ...(spec.Labels as object), ...ownerLabels(owner, resource.urn) };
     return { ...base, ...withHash({ ...spec, Labels: labels }), ...(payload && { payload }) };

@@ -67,7 +67,18 @@ function diffObject(desired: Desired, live: Live | undefined): Change | undefine
 
 function removal(live: Live): Change {
   const { platform, stack, kind, name, urn } = live;
-  return { platform, stack, kind, name, urn, live, action: "delete", reason: "unwanted", restarts: false, properties: [] };
+  return {
+    platform,
+    stack,
+    kind,
+    name,
+    urn,
+    live,
+    action: "delete",
+    reason: "unwanted",
+    restarts: false,
+    properties: [],
+  };
 }
 
 function template(spec: Json): Json {

@@ -16,7 +16,10 @@ export function toLive(objects: ClusterObjects, platform: string): Live[] {
 
 function serviceLive(service: RawService, networkNames: Map<string, string>): Live {
   const template = service.Spec.TaskTemplate ?? {};
-  const Networks = template.Networks?.map((each) => ({ ...each, Target: networkNames.get(each.Target) ?? each.Target }));
+  const Networks = template.Networks?.map((each) => ({
+    ...each,
+    Target: networkNames.get(each.Target) ?? each.Target,
+  }));
   const spec = { ...service.Spec, TaskTemplate: { ...template, Networks } };
   return { ...common("service", service.Spec), id: service.ID, version: service.Version.Index, spec: spec as Json };
 }
@@ -28,9 +31,19 @@ function contentLive(kind: KindName, content: RawContent): Live {
 
 function networkLive(network: RawNetwork): Live {
   const { Name, Driver, Attachable, Internal, Labels } = network;
-  const options = Object.entries(network.Options ?? {}).filter(([key]) => !key.startsWith("com.docker.network.driver.overlay.vxlanid"));
+  const options = Object.entries(network.Options ?? {}).filter(
+    ([key]) => !key.startsWith("com.docker.network.driver.overlay.vxlanid"),
+  );
   const subnets = network.IPAM?.Config?.map(({ Subnet }) => ({ Subnet }));
-  const spec = { Name, Driver, Attachable, Internal, Labels, Options: Object.fromEntries(options), IPAM: { Config: subnets } };
+  const spec = {
+    Name,
+    Driver,
+    Attachable,
+    Internal,
+    Labels,
+    Options: Object.fromEntries(options),
+    IPAM: { Config: subnets },
+  };
   return { ...common("network", spec as RawSpec), id: network.Id, version: 0, spec };
 }
 

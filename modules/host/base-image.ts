@@ -4,44 +4,13 @@ import { access } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import type Dockerode from "dockerode";
 import { TerraceError } from "../core/errors.ts";
+import { BASE_RECIPE } from "../images/index.ts";
 import { lastLines, run } from "./run.ts";
 
-const SUITE = "bookworm";
-const UPSTREAM = "debian:bookworm-slim";
+const UPSTREAM = BASE_RECIPE.upstream;
 /** How long a registry may take, in milliseconds. Networks without one often don't refuse, they just never answer. */
 const PULL_LIMIT = 10_000;
 const TOOL = "mmdebstrap";
-
-/** The distribution's own names, which any network can point to its mirror; nothing of this machine's set-up goes into the image. */
-const SOURCES = [
-  `deb http://deb.debian.org/debian ${SUITE} main`,
-  `deb http://deb.debian.org/debian ${SUITE}-updates main`,
-  `deb http://deb.debian.org/debian-security ${SUITE}-security main`,
-];
-
-/** Kept out of this image and, as the rules stay in it, of every one built on it. Licences stay. */
-const EXCLUDED = [
-  "path-exclude=/usr/share/doc/*",
-  "path-include=/usr/share/doc/*/copyright",
-  "path-exclude=/usr/share/man/*",
-  "path-exclude=/usr/share/info/*",
-  "path-exclude=/usr/share/groff/*",
-  "path-exclude=/usr/share/lintian/*",
-  "path-exclude=/usr/share/locale/*",
-];
-
-/** What no container needs, and what is only this machine's, as paths in the finished tree. */
-const CLEANED = [
-  "var/lib/apt/lists/*",
-  "var/cache/apt/*",
-  "var/cache/debconf/*-old",
-  "var/log/*",
-  "usr/share/locale/*",
-  "usr/share/zoneinfo/right",
-  "etc/apt/apt.conf.d/99mmdebstrap",
-  "etc/hostname",
-  "etc/resolv.conf",
-];
 
 /**
  * Makes the base image of all images that Terrace builds and tags it `reference`: the distribution's own where a registry
@@ -119,14 +88,14 @@ async function importTree(docker: Dockerode, name: string, tag: string): Promise
 }
 
 function toolArguments(): string[] {
-  // These rules stay in the image's dpkg.cfg.d, the options for apt don't: later layers ask the mirror as they like.
-  const rules = EXCLUDED.map((rule) => `--dpkgopt=${rule}`);
-  const apt = ["APT::Install-Recommends false", "Acquire::Retries 2", "Acquire::http::Timeout 20"];
-  const clean = `--customize-hook=cd "$1" && rm -rf ${CLEANED.join(" ")}`;
+  const { suite, packages, sources, excluded, cleaned } = BASE_RECIPE;
   // The merged /usr is laid out by a hook: the package that would do it otherwise brings 50 MB of Perl.
-  const merged = ["--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr", "--include=usr-is-merged"];
-  const options = [...merged, ...rules, ...apt.map((option) => `--aptopt=${option}`), clean];
-  return ["--variant=minbase", "--include=ca-certificates", "--quiet", ...options, SUITE, "-", ...SOURCES];
+  const merged = "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr";
+  const rules = excluded.map((rule) => `--dpkgopt=${rule}`);
+  const apt = ["APT::Install-Recommends false", "Acquire::Retries 2", "Acquire::http::Timeout 20"];
+  const clean = `--customize-hook=cd "$1" && rm -rf ${cleaned.join(" ")}`;
+  const options = [merged, ...rules, ...apt.map((option) => `--aptopt=${option}`), clean];
+  return ["--variant=minbase", `--include=${packages.join(",")}`, "--quiet", ...options, suite, "-", ...sources];
 }
 
 async function importedId(answer: NodeJS.ReadableStream): Promise<string> {

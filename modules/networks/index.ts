@@ -13,7 +13,9 @@ function rangeSchema() {
   const error = "must be a private IPv4 range like 10.253.0.0/16";
   return z
     .string({ error })
-    .refine((text) => z.cidrv4().safeParse(text).success && /^(10\.|172\.(1[6-9]|2\d|3[01])\.|192\.168\.)/.test(text), { error })
+    .refine((text) => z.cidrv4().safeParse(text).success && /^(10\.|172\.(1[6-9]|2\d|3[01])\.|192\.168\.)/.test(text), {
+      error,
+    })
     .optional();
 }
 
@@ -34,9 +36,13 @@ export const networks: Concern<"networks", z.infer<typeof schema>, Networks> = {
   key: "networks",
   required: false,
   schema: schema.meta({
-    description: "Address ranges that the platform takes for itself. They must not meet any that its servers need to reach.",
+    description:
+      "Address ranges that the platform takes for itself. They must not meet any that its servers need to reach.",
     examples: [{ edge: "10.253.0.0/16", control: "10.254.253.0/24" }],
     default: { ...DEFAULT_NETWORKS },
   }),
-  resolve: (typed) => ({ edge: typed?.edge ?? DEFAULT_NETWORKS.edge, control: typed?.control ?? DEFAULT_NETWORKS.control }),
+  resolve: (typed) => ({
+    edge: typed?.edge ?? DEFAULT_NETWORKS.edge,
+    control: typed?.control ?? DEFAULT_NETWORKS.control,
+  }),
 };

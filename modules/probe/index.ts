@@ -73,7 +73,14 @@ export function visit(edge: EdgeAddress, name: string, root: string | undefined,
 export function edgeRevision(edge: EdgeAddress, limit = 2000): Promise<string | undefined> {
   return new Promise((resolve) => {
     const call = httpGet(
-      { host: edge.host, port: edge.http, path: "/", headers: { host: EDGE.revisionHost }, agent: false, timeout: limit },
+      {
+        host: edge.host,
+        port: edge.http,
+        path: "/",
+        headers: { host: EDGE.revisionHost },
+        agent: false,
+        timeout: limit,
+      },
       (answer) => {
         let body = "";
         answer.setEncoding("utf8");

@@ -23,7 +23,11 @@ export async function carry(prepared: Prepared, input: Input): Promise<ExitCode>
     return EXIT.failed;
   }
   const outcomes = await run(prepared);
-  if (json) printJson({ ...planJson(plan), outcomes: outcomes.map(({ fault, ...rest }) => ({ ...rest, fault: fault && errorJson(fault) })) });
+  if (json)
+    printJson({
+      ...planJson(plan),
+      outcomes: outcomes.map(({ fault, ...rest }) => ({ ...rest, fault: fault && errorJson(fault) })),
+    });
   else report(outcomes, summary(plan));
   return outcomes.some(({ fault }) => fault !== undefined) ? EXIT.failed : EXIT.done;
 }
@@ -31,7 +35,10 @@ export async function carry(prepared: Prepared, input: Input): Promise<ExitCode>
 async function agreed(input: Input): Promise<boolean> {
   if (flag(input, "yes")) return true;
   if (process.stdin.isTTY !== true || process.stdout.isTTY !== true) {
-    throw new TerraceError("TERRACE_NEEDS_YES", "there is no terminal to ask on", { next: "give --yes to do it without asking", exitCode: EXIT.usage });
+    throw new TerraceError("TERRACE_NEEDS_YES", "there is no terminal to ask on", {
+      next: "give --yes to do it without asking",
+      exitCode: EXIT.usage,
+    });
   }
   const { confirm } = await import("@inquirer/prompts");
   return confirm({ message: "Do this?", default: false });
@@ -52,11 +59,18 @@ async function run({ docker, plan }: Prepared): Promise<Outcome[]> {
   process.once("SIGINT", stop);
   process.once("SIGTERM", stop);
   const started = performance.now();
-  const report = (line: string) => note(`${paint.dim(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s`)}  ${line}`);
+  const report = (line: string) =>
+    note(`${paint.dim(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s`)}  ${line}`);
   const { http, https } = plan.platform.edge;
   try {
     const edges = [{ host: "127.0.0.1", http, https }];
-    return await apply(plan, { docker, signal: abort.signal, report, edges, root: () => readRoot(docker, plan.platform.name) });
+    return await apply(plan, {
+      docker,
+      signal: abort.signal,
+      report,
+      edges,
+      root: () => readRoot(docker, plan.platform.name),
+    });
   } finally {
     process.off("SIGINT", stop);
     process.off("SIGTERM", stop);
@@ -69,7 +83,8 @@ function report(outcomes: Outcome[], planned: string): void {
     if (fault === undefined && changed) print(`${paint.green("✓")} ${url}`);
   }
   for (const { fault } of failed) printError(fault);
-  if (failed.length === 0) print(`Done. ${planned.replace("Plan: ", "").replaceAll(" to ", " ").replace("; routes", "d; routes")}`);
+  if (failed.length === 0)
+    print(`Done. ${planned.replace("Plan: ", "").replaceAll(" to ", " ").replace("; routes", "d; routes")}`);
   else print(`${failed.length} of ${outcomes.length} sites failed; the others are as their files say.`);
   print(`Next: terrace status`);
 }

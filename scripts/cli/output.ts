@@ -29,7 +29,9 @@ export function printProblems(problems: Problem[]): void {
 /** What, where, why and what to do next for an error of the user's; with its stack for one of ours. */
 export function printError(error: unknown): void {
   if (!(error instanceof TerraceError)) {
-    note(`${paint.red("bug")} in Terrace, please report it: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    note(
+      `${paint.red("bug")} in Terrace, please report it: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
     return;
   }
   note(`${paint.red("error")} ${error.message} (${error.code})`);

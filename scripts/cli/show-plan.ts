@@ -23,7 +23,10 @@ export function showPlan(plan: Plan): void {
 }
 
 function showChange({ action, kind, name, reason, restarts, properties }: Change): void {
-  const remarks = [reason === "drift" ? "changed by hand, will be put back" : "", restarts ? "replaces tasks, new before old" : ""];
+  const remarks = [
+    reason === "drift" ? "changed by hand, will be put back" : "",
+    restarts ? "replaces tasks, new before old" : "",
+  ];
   const remark = remarks.filter(Boolean).join("; ");
   print(`  ${MARK[action]} ${action} ${kind} ${name}${remark === "" ? "" : paint.dim(` (${remark})`)}`);
   const shown = action === "create" ? properties.filter(({ path }) => CREATED.test(path)) : properties;
@@ -31,11 +34,15 @@ function showChange({ action, kind, name, reason, restarts, properties }: Change
 }
 
 /** Of a new object, what a person decides about; `--json` has the rest. */
-const CREATED = /^(Image|Env\.|Mode\.|Mounts\.[^.]+\.Source|Resources\.Limits|Secrets\.|IPAM|EndpointSpec\.Ports\.[^.]+\.PublishedPort)/;
+const CREATED =
+  /^(Image|Env\.|Mode\.|Mounts\.[^.]+\.Source|Resources\.Limits|Secrets\.|IPAM|EndpointSpec\.Ports\.[^.]+\.PublishedPort)/;
 
 function showProperty({ path, before, after }: PropertyChange): void {
   if (before === undefined) print(`      ${path}: ${value(after)}`);
-  else print(`      ${path}: ${value(before)} ${paint.dim("→")} ${after === undefined ? paint.dim("(gone)") : value(after)}`);
+  else
+    print(
+      `      ${path}: ${value(before)} ${paint.dim("→")} ${after === undefined ? paint.dim("(gone)") : value(after)}`,
+    );
 }
 
 function value(it: unknown): string {
@@ -61,6 +68,8 @@ export function planJson(plan: Plan): object {
     restarts,
     properties,
   }));
-  const faults = plan.sites.flatMap(({ site, fault }) => (fault === undefined ? [] : [{ site: site.name, code: fault.code, message: fault.message }]));
+  const faults = plan.sites.flatMap(({ site, fault }) =>
+    fault === undefined ? [] : [{ site: site.name, code: fault.code, message: fault.message }],
+  );
   return { platform: plan.platform.name, changes, routes: plan.routes, faults };
 }

@@ -20,7 +20,11 @@ const PLAIN = {
 
 /** A table without lines, its columns as wide as their content (wide characters counted as two). */
 export function table(head: string[], rows: string[][]): string {
-  const result = new Table({ head, chars: PLAIN, style: { head: [], border: [], "padding-left": 0, "padding-right": 0 } });
+  const result = new Table({
+    head,
+    chars: PLAIN,
+    style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
+  });
   result.push(...rows);
   return result
     .toString()

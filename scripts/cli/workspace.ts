@@ -23,19 +23,33 @@ export interface OpenWorkspace {
 export async function openWorkspace(input: Input, only: string[] = []): Promise<OpenWorkspace> {
   const asOf = text(input, "asOf");
   if (asOf !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(asOf)) {
-    throw new TerraceError("TERRACE_USAGE", `--as-of takes a date like 2027-01-05, got ${asOf}`, { exitCode: EXIT.usage });
+    throw new TerraceError("TERRACE_USAGE", `--as-of takes a date like 2027-01-05, got ${asOf}`, {
+      exitCode: EXIT.usage,
+    });
   }
-  const { root, platform, sites, problems, asOf: date } = await loadWorkspace({ root: process.cwd(), env: text(input, "env"), asOf });
+  const {
+    root,
+    platform,
+    sites,
+    problems,
+    asOf: date,
+  } = await loadWorkspace({ root: process.cwd(), env: text(input, "env"), asOf });
   printProblems(problems);
   const relevant = (problem: Problem) =>
     problem.severity === "error" &&
-    (only.length === 0 || !problem.file.startsWith("site-configs/") || only.some((site) => problem.file === `site-configs/${site}.yaml`));
+    (only.length === 0 ||
+      !problem.file.startsWith("site-configs/") ||
+      only.some((site) => problem.file === `site-configs/${site}.yaml`));
   const errors = problems.filter(relevant);
   if (errors.length > 0 || platform === undefined) {
-    throw new TerraceError("TERRACE_CONFIG", `${errors.length} error${errors.length === 1 ? "" : "s"} in the configuration; nothing was touched`, {
-      next: "mend the lines above, then run this again (`terrace validate` checks without touching anything)",
-      exitCode: EXIT.usage,
-    });
+    throw new TerraceError(
+      "TERRACE_CONFIG",
+      `${errors.length} error${errors.length === 1 ? "" : "s"} in the configuration; nothing was touched`,
+      {
+        next: "mend the lines above, then run this again (`terrace validate` checks without touching anything)",
+        exitCode: EXIT.usage,
+      },
+    );
   }
   requireSites(only, sites);
   return { root, platform, sites, date, problems };

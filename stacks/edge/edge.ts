@@ -3,8 +3,9 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { canonicalJson, shortHash } from "../../modules/core/hash.ts";
 import { LABEL } from "../../modules/core/labels.ts";
-import { type EdgeModel, encodeEdge, renderEdge } from "../../modules/edge/index.ts";
+import { type EdgeModel, encodeEdge, renderEdge, type SiteRoutes } from "../../modules/edge/index.ts";
 import { contentName, objectName } from "../../modules/names/index.ts";
+import type { Platform as PlatformConfig } from "../../modules/platform/index.ts";
 import type { PlatformImages } from "../images.ts";
 import { hardened, labelList, logDriver, resources, restartPolicy, rolling, scratch, serviceLabels } from "../parts.ts";
 
@@ -35,7 +36,11 @@ export class Edge extends pulumi.ComponentResource {
   #proxy(image: string, ports: EdgeModel["ports"]): void {
     const platform = this.#platform;
     const ca = objectName(platform, "platform", "ca");
-    const publish = (published: number, target: number) => ({ publishMode: "host", publishedPort: published, targetPort: target });
+    const publish = (published: number, target: number) => ({
+      publishMode: "host",
+      publishedPort: published,
+      targetPort: target,
+    });
     new docker.Service(
       "caddy",
       {
@@ -55,10 +60,15 @@ export class Edge extends pulumi.ComponentResource {
                 volumeOptions: { labels: labelList({ [LABEL.platform]: platform, [LABEL.stack]: "edge" }) },
               },
             ],
-            secrets: [{ secretId: ca, secretName: ca, fileName: "ca.pem", fileUid: "10001", fileGid: "10001", fileMode: 0o400 }],
+            secrets: [
+              { secretId: ca, secretName: ca, fileName: "ca.pem", fileUid: "10001", fileGid: "10001", fileMode: 0o400 },
+            ],
             stopGracePeriod: "20s",
           },
-          networksAdvanceds: [{ name: objectName(platform, "platform", "edge") }, { name: objectName(platform, "platform", "control") }],
+          networksAdvanceds: [
+            { name: objectName(platform, "platform", "edge") },
+            { name: objectName(platform, "platform", "control") },
+          ],
           resources: resources(512 * MIB, 2),
           restartPolicy,
           logDriver,
@@ -96,7 +106,9 @@ export class Edge extends pulumi.ComponentResource {
             image,
             ...hardened,
             mounts: [scratch()],
-            configs: [{ configId: rendered.id, configName: rendered.name, fileName: "/srv/www/caddy.json.gz", fileMode: 0o444 }],
+            configs: [
+              { configId: rendered.id, configName: rendered.name, fileName: "/srv/www/caddy.json.gz", fileMode: 0o444 },
+            ],
             stopGracePeriod: "2s",
           },
           networksAdvanceds: [{ name: objectName(platform, "platform", "control") }],
@@ -111,6 +123,13 @@ export class Edge extends pulumi.ComponentResource {
       { parent: this, dependsOn: [rendered] },
     );
   }
+}
+
+/** The edge's model of these sites. */
+export function edgeModel(platform: PlatformConfig, sites: SiteRoutes[]): EdgeModel {
+  const sorted = sites.toSorted((a, b) => (a.site < b.site ? -1 : 1));
+  const { name, domain, edge: ports, tls } = platform;
+  return { platform: name, domain, ports, tls: { issuer: tls.issuer }, sites: sorted };
 }
 
 /** The program of the stack `edge`. */

@@ -10,7 +10,9 @@ const MIB = 1024 * 1024;
 
 /** The example's stand-in for a server outside the pool, on which one county's site still runs. Not part of Terrace's own stacks. */
 export function exampleStacks(platform: string, root: string) {
-  return (images: PlatformImages) => ({ example: () => oldServer(platform, join(root, "site-content", "old-server"), images) });
+  return (images: PlatformImages) => ({
+    example: () => oldServer(platform, join(root, "site-content", "old-server"), images),
+  });
 }
 
 async function oldServer(platform: string, context: string, images: PlatformImages): Promise<void> {

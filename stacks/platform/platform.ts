@@ -25,7 +25,12 @@ export class Platform extends pulumi.ComponentResource {
     // A /24 is exhausted at about 100 services, without an error message.
     new docker.Network(
       "edge",
-      { name: objectName(platform, "platform", "edge"), driver: "overlay", attachable: true, ipamConfigs: [{ subnet: networks.edge }] },
+      {
+        name: objectName(platform, "platform", "edge"),
+        driver: "overlay",
+        attachable: true,
+        ipamConfigs: [{ subnet: networks.edge }],
+      },
       { parent },
     );
     new docker.Network(

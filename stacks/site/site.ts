@@ -78,7 +78,8 @@ export class Site extends pulumi.ComponentResource {
   }
 
   #image({ reference, build }: ImageRef): pulumi.Resource {
-    if (build === undefined) return new docker.RemoteImage("image", { name: reference, keepLocally: true }, { parent: this });
+    if (build === undefined)
+      return new docker.RemoteImage("image", { name: reference, keepLocally: true }, { parent: this });
     return new docker.Image("image", { imageName: reference, build, skipPush: true }, { parent: this });
   }
 
@@ -88,7 +89,10 @@ export class Site extends pulumi.ComponentResource {
     const stack = siteStack(site);
     const hash = secretHash(`${platform}/${site}/${name}`, value.reveal());
     const data = pulumi.secret(Buffer.from(value.reveal()).toString("base64"));
-    return { name, secret: new docker.Secret(name, { name: contentName(platform, stack, name, hash), data }, { parent: this }) };
+    return {
+      name,
+      secret: new docker.Secret(name, { name: contentName(platform, stack, name, hash), data }, { parent: this }),
+    };
   }
 
   #mount({ name, path }: VolumePart) {

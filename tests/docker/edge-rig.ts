@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import http from "node:http";
 import https from "node:https";
@@ -6,12 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
-import * as x509 from "@peculiar/x509";
 import type Dockerode from "dockerode";
 import tar from "tar-stream";
 import { connect } from "../../modules/docker/client.ts";
 import { type EdgeModel, renderEdge } from "../../modules/edge/index.ts";
 import { bootstrapBase } from "../../modules/host/base-image.ts";
+import { certificatePem, createRoot } from "../../modules/tls/root.ts";
+import { removePlatform } from "../support/cleanup.ts";
+import { uniquePlatform } from "../support/names.ts";
 
 const BASE = "127.0.0.1:5325/terrace/base";
 
@@ -23,7 +24,8 @@ export interface Answer {
 
 /** A network of its own with two servers of one site, an edge and the server that it fetches its configuration from. */
 export class EdgeRig {
-  readonly id = randomBytes(4).toString("hex");
+  /** Every object is named after it. */
+  readonly id = uniquePlatform();
   readonly #docker: Dockerode;
   readonly #folder: string;
   readonly #containers = new Map<string, Dockerode.Container>();
@@ -49,7 +51,7 @@ export class EdgeRig {
 
   /** The name under which the network knows the site's servers. */
   get upstream(): string {
-    return `web-${this.id}`;
+    return `${this.id}_web`;
   }
 
   container(name: string): Dockerode.Container {
@@ -63,15 +65,14 @@ export class EdgeRig {
     const folder = join(this.#folder, name);
     await mkdir(folder, { recursive: true });
     for (const [path, content] of Object.entries(files)) await writeFile(join(folder, path), content);
-    await this.#start(name, `terrace-test/static:${this.id}`, { binds: [`${folder}:/srv/www:ro`], alias });
+    await this.#start(name, `${this.id}/static:1`, { binds: [`${folder}:/srv/www:ro`], alias });
   }
 
   async startEdge(): Promise<void> {
-    const secrets = ["ca.crt", "ca.key"].map((file) => `${join(this.#folder, file)}:/run/secrets/${file}:ro`);
-    await this.#start("edge", `terrace-test/edge:${this.id}`, {
-      binds: [...secrets, `edge-test-${this.id}:/data`],
+    await this.#start("edge", `${this.id}/edge:1`, {
+      binds: [`${join(this.#folder, "ca.pem")}:/run/secrets/ca.pem:ro`, `${this.id}_data:/data`],
       alias: [],
-      env: [`EDGE_CONFIG_URL=http://config-${this.id}:8080/caddy.json.gz`],
+      env: [`EDGE_CONFIG_URL=http://${this.id}_config:8080/caddy.json.gz`],
       ports: true,
     });
   }
@@ -107,7 +108,7 @@ export class EdgeRig {
   async logs(name: string): Promise<string> {
     const raw = (await this.container(name).logs({ stdout: true, stderr: true })) as unknown as Buffer;
     // Each frame of the log has a header of 8 bytes.
-    return raw.toString("utf8").replace(/[\u0001\u0002]\0\0\0[^]{4}/g, "");
+    return raw.toString("utf8").replace(/[\u0001\u0002]\0{3}[\s\S]{4}/g, "");
   }
 
   async plain(host: string, path: string, options: http.RequestOptions = {}): Promise<Answer> {
@@ -126,34 +127,19 @@ export class EdgeRig {
 
   async destroy(): Promise<void> {
     this.#agent?.destroy();
-    for (const container of this.#containers.values())
-      await container.remove({ force: true, v: true }).catch(() => undefined);
-    await this.#docker
-      .getVolume(`edge-test-${this.id}`)
-      .remove({ force: true })
-      .catch(() => undefined);
-    await this.#docker
-      .getNetwork(`edge-test-${this.id}`)
-      .remove()
-      .catch(() => undefined);
-    for (const image of ["static", "edge"]) {
-      await this.#docker
-        .getImage(`terrace-test/${image}:${this.id}`)
-        .remove({ force: true })
-        .catch(() => undefined);
-    }
+    await removePlatform(this.#docker, this.id);
     await rm(this.#folder, { recursive: true, force: true });
   }
 
   async #prepare(): Promise<void> {
     const base = await this.#base();
     for (const image of ["static", "edge"]) await this.#build(image, base);
-    const { certificate, key } = await makeRoot();
-    this.#ca = certificate;
-    await writeFile(join(this.#folder, "ca.crt"), certificate, { mode: 0o644 });
-    await writeFile(join(this.#folder, "ca.key"), key, { mode: 0o644 });
-    const network = await this.#docker.createNetwork({ Name: `edge-test-${this.id}`, Driver: "bridge" });
-    this.gateway = (await network.inspect()).IPAM.Config[0].Gateway;
+    const root = await createRoot(this.id, new Date());
+    this.#ca = certificatePem(root.certificate);
+    // The user of the edge's image is not the one who runs the tests.
+    await writeFile(join(this.#folder, "ca.pem"), root.pem, { mode: 0o644 });
+    const network = await this.#docker.createNetwork({ Name: `${this.id}_net`, Driver: "bridge" });
+    this.gateway = (await network.inspect()).IPAM?.Config?.[0]?.Gateway ?? "";
   }
 
   async #base(): Promise<string> {
@@ -169,7 +155,7 @@ export class EdgeRig {
     const pack = tar.pack();
     for (const name of await readdir(folder)) pack.entry({ name }, await readFile(new URL(name, folder)));
     pack.finalize();
-    const t = `terrace-test/${image}:${this.id}`;
+    const t = `${this.id}/${image}:1`;
     const stream = await this.#docker.buildImage(pack as unknown as NodeJS.ReadableStream, {
       t,
       buildargs: { BASE: base },
@@ -185,7 +171,7 @@ export class EdgeRig {
     options: { binds: string[]; alias: string[]; env?: string[]; ports?: boolean },
   ): Promise<void> {
     const container = await this.#docker.createContainer({
-      name: `${name}-${this.id}`,
+      name: `${this.id}_${name}`,
       Image: image,
       Env: options.env ?? [],
       ExposedPorts: { "8080/tcp": {}, "8443/tcp": {} },
@@ -194,12 +180,12 @@ export class EdgeRig {
         ReadonlyRootfs: true,
         Tmpfs: { "/tmp": "" },
         CapDrop: ["ALL"],
-        NetworkMode: `edge-test-${this.id}`,
+        NetworkMode: `${this.id}_net`,
         PortBindings: options.ports
           ? { "8080/tcp": [{ HostIp: "127.0.0.1" }], "8443/tcp": [{ HostIp: "127.0.0.1" }] }
           : {},
       },
-      NetworkingConfig: { EndpointsConfig: { [`edge-test-${this.id}`]: { Aliases: options.alias } } },
+      NetworkingConfig: { EndpointsConfig: { [`${this.id}_net`]: { Aliases: options.alias } } },
     });
     this.#containers.set(name, container);
     await container.start();
@@ -225,27 +211,4 @@ function ask(request: http.ClientRequest, body?: Uint8Array): Promise<Answer> {
     });
     request.end(body);
   });
-}
-
-async function makeRoot(): Promise<{ certificate: string; key: string }> {
-  x509.cryptoProvider.set(crypto);
-  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    name: "CN=Terrace test root",
-    notBefore: new Date(Date.now() - 60_000),
-    notAfter: new Date(Date.now() + 365 * 24 * 3_600_000),
-    signingAlgorithm: algorithm,
-    keys,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-    ],
-  });
-  const key = Buffer.from(await crypto.subtle.exportKey("pkcs8", keys.privateKey)).toString("base64");
-  const lines = key.replace(/.{64}/g, "$&\n");
-  return {
-    certificate: certificate.toString("pem"),
-    key: `-----BEGIN PRIVATE KEY-----\n${lines}\n-----END PRIVATE KEY-----\n`,
-  };
 }

@@ -42,7 +42,7 @@ function sites(): SiteRoutes[] {
       ...SITE,
       site: "dead",
       host: "dead.test.localhost",
-      upstream: { kind: "service", name: `nobody-${rig.id}`, port: 8080 },
+      upstream: { kind: "service", name: `${rig.id}_nobody`, port: 8080 },
     },
     {
       ...SITE,

@@ -31,7 +31,7 @@ export async function ownEngine(): Promise<OwnEngine> {
     "--bridge=none --iptables=false --storage-driver vfs",
   ].join(" ");
   // Brings up the loopback interface (SIOCSIFFLAGS: up, running). Perl is on every Debian, iproute2 is not.
-  const loopback = `perl -MSocket -e 'socket(S,AF_INET,SOCK_DGRAM,0); ioctl(S,0x8914,pack("a16sx14","lo",65)) or die $!'`;
+  const loopback = `perl -MSocket -e 'socket(S,AF_INET,SOCK_DGRAM,0); $r=pack("a16sx14","lo",65); ioctl(S,0x8914,$r) or die $!'`;
   // A private /run keeps its sockets and locks apart from those of the machine's own engine.
   const script = `mount -t tmpfs tmpfs /run && ${loopback} && ${dockerd}`;
   const child = spawn("unshare", ["--net", "--mount", "sh", "-c", script], { stdio: ["ignore", "ignore", "pipe"] });

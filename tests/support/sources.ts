@@ -37,24 +37,26 @@ export interface Import {
   to: string;
   /** Only types: gone once compiled. */
   typeOnly: boolean;
+  /** `import("...")`: loaded when it is first needed, so that a circle through it is none at load time. */
+  lazy: boolean;
 }
 
 /** All imports of a TypeScript file: static, re-exports, and `import("...")` with a constant. */
 export function importsOf(path: string): Import[] {
   const source = ts.createSourceFile(path, textOf(path), ts.ScriptTarget.ES2023, true);
   const found: Import[] = [];
-  const add = (node: ts.Node, specifier: ts.Node | undefined, typeOnly: boolean) => {
+  const add = (node: ts.Node, specifier: ts.Node | undefined, typeOnly: boolean, lazy = false) => {
     if (specifier === undefined || !ts.isStringLiteralLike(specifier)) return;
     const line = source.getLineAndCharacterOfPosition(node.getStart()).line + 1;
     const { text } = specifier;
     const to = text.startsWith(".") ? relative(ROOT, join(ROOT, dirname(path), text)).replaceAll("\\", "/") : text;
-    found.push({ from: path, line, to, typeOnly });
+    found.push({ from: path, line, to, typeOnly, lazy });
   };
   const visit = (node: ts.Node) => {
     if (ts.isImportDeclaration(node)) add(node, node.moduleSpecifier, isTypeOnly(node.importClause));
     else if (ts.isExportDeclaration(node)) add(node, node.moduleSpecifier, node.isTypeOnly);
     else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
-      add(node, node.arguments[0], false);
+      add(node, node.arguments[0], false, true);
     ts.forEachChild(node, visit);
   };
   visit(source);

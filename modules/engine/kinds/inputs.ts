@@ -10,7 +10,8 @@ export function readInputs<T>(resource: Resource, schema: z.ZodType<T>): T {
   if (result.success) return result.data;
   const faults = result.error.issues.map((issue) => {
     const path = issue.path.join(".");
-    if (issue.code === "unrecognized_keys") return issue.keys.map((key) => [path, key].filter(Boolean).join(".")).join(", ");
+    if (issue.code === "unrecognized_keys")
+      return issue.keys.map((key) => [path, key].filter(Boolean).join(".")).join(", ");
     return `${path}: ${issue.message}`;
   });
   throw new Error(`${resource.type} "${resource.name}": the embedded engine does not support ${faults.join("; ")}`);
@@ -30,6 +31,7 @@ export const goDuration = z
   .regex(/^(\d+(\.\d+)?(ms|s|m|h))+$/)
   .transform((text) => {
     let total = 0;
-    for (const [, amount, , unit] of text.matchAll(/(\d+(\.\d+)?)(ms|s|m|h)/g)) total += Number(amount) * (UNITS[unit ?? ""] ?? 0);
+    for (const [, amount, , unit] of text.matchAll(/(\d+(\.\d+)?)(ms|s|m|h)/g))
+      total += Number(amount) * (UNITS[unit ?? ""] ?? 0);
     return Math.round(total);
   });

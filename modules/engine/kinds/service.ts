@@ -6,7 +6,12 @@ import type { Json } from "../model.ts";
 import { normalForm } from "../normal.ts";
 import { goDuration, labelList, readInputs } from "./inputs.ts";
 
-const fileReference = { fileName: z.string(), fileUid: z.string().default("0"), fileGid: z.string().default("0"), fileMode: z.number().default(0o444) };
+const fileReference = {
+  fileName: z.string(),
+  fileUid: z.string().default("0"),
+  fileGid: z.string().default("0"),
+  fileMode: z.number().default(0o444),
+};
 
 const updateConfig = z.strictObject({
   parallelism: z.number().default(1),
@@ -60,13 +65,22 @@ const inputs = z.strictObject({
   labels: labelList,
   taskSpec: z.strictObject({
     containerSpec,
-    networksAdvanceds: z.array(z.strictObject({ name: z.string(), aliases: z.array(z.string()).optional() })).default([]),
-    placement: z.strictObject({ constraints: z.array(z.string()).optional(), maxReplicas: z.number().optional() }).optional(),
+    networksAdvanceds: z
+      .array(z.strictObject({ name: z.string(), aliases: z.array(z.string()).optional() }))
+      .default([]),
+    placement: z
+      .strictObject({ constraints: z.array(z.string()).optional(), maxReplicas: z.number().optional() })
+      .optional(),
     resources: z.strictObject({ limits: memoryAndCpu.optional(), reservation: memoryAndCpu.optional() }).optional(),
-    restartPolicy: z.strictObject({ condition: z.string(), delay: goDuration.optional(), maxAttempts: z.number().optional() }).optional(),
+    restartPolicy: z
+      .strictObject({ condition: z.string(), delay: goDuration.optional(), maxAttempts: z.number().optional() })
+      .optional(),
     logDriver: z.strictObject({ name: z.string(), options: z.record(z.string(), z.string()).optional() }).optional(),
   }),
-  mode: z.strictObject({ global: z.boolean().optional(), replicated: z.strictObject({ replicas: z.number() }).optional() }),
+  mode: z.strictObject({
+    global: z.boolean().optional(),
+    replicated: z.strictObject({ replicas: z.number() }).optional(),
+  }),
   updateConfig: updateConfig.optional(),
   rollbackConfig: updateConfig.optional(),
   endpointSpec: z.strictObject({
@@ -187,5 +201,10 @@ function update(config: z.infer<typeof updateConfig>): Json {
 }
 
 function port(each: NonNullable<Inputs["endpointSpec"]["ports"]>[number]): Json {
-  return { Protocol: each.protocol, PublishMode: each.publishMode, PublishedPort: each.publishedPort, TargetPort: each.targetPort };
+  return {
+    Protocol: each.protocol,
+    PublishMode: each.publishMode,
+    PublishedPort: each.publishedPort,
+    TargetPort: each.targetPort,
+  };
 }

@@ -20,7 +20,15 @@ export function networkSpec(resource: Resource): { name: string; spec: Json } {
   const subnets = ipamConfigs?.map(({ subnet }) => ({ Subnet: subnet }));
   return {
     name,
-    spec: { Name: name, Driver: driver, Attachable: attachable, Internal: internal, Options: options, IPAM: { Config: subnets }, Labels: labels },
+    spec: {
+      Name: name,
+      Driver: driver,
+      Attachable: attachable,
+      Internal: internal,
+      Options: options,
+      IPAM: { Config: subnets },
+      Labels: labels,
+    },
   };
 }
 

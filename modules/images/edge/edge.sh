@@ -3,7 +3,7 @@
 #
 # EDGE_CONFIG_URL  where the configuration is fetched, gzip of JSON, each half second
 # /data            the last configuration that was good, and Caddy's certificates
-# /run/secrets     ca.crt and ca.key: the internal root
+# /run/secrets     ca.pem: certificate and private key of the internal root
 set -u
 
 socket=/tmp/caddy-admin.sock
@@ -17,23 +17,24 @@ say() {
   printf '{"level":"%s","ts":"%s","logger":"edge","msg":"%s"}\n' "$1" "$(date -u +%FT%TZ)" "$2" >&2
 }
 
-# Caddy 2.6 takes the root from the files that its configuration names, but when it renews its intermediate certificate, every
-# five and a half days, it looks for the root in its own store, and makes a new one that nobody trusts where it finds none.
-# So the store points to the files. What an earlier root has signed is worth nothing any more.
+# Caddy wants certificate and key in a file each.
+# It takes the root from the files that its configuration names, but 2.6, when it renews its intermediate certificate, every five
+# and a half days, looks for the root in its own store, and makes a new one that nobody trusts where it finds none. So the store
+# points to the files. What an earlier root has signed is worth nothing any more.
 lay_out_root() {
-  mkdir -p "$root"
-  chmod 700 "$root"
-  if [ -f /run/secrets/ca.pem ]; then
-    # One secret holds both, so that certificate and key never come apart.
-    sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/p' /run/secrets/ca.pem >"$root/ca.crt"
-    sed -n '/BEGIN PRIVATE KEY/,/END PRIVATE KEY/p' /run/secrets/ca.pem >"$root/ca.key"
-  else
-    cp /run/secrets/ca.crt /run/secrets/ca.key "$root/"
-  fi
+  secret=/run/secrets/ca.pem
+  root=/tmp/root
   authority=/data/caddy/pki/authorities/local
+  [ -r "$secret" ] || say error "the internal root, $secret, is missing"
+  (
+    umask 077
+    mkdir -p "$root"
+    sed -n '/-----BEGIN CERTIFICATE-----/,/-----END CERTIFICATE-----/p' "$secret" >"$root/ca.crt"
+    sed -n '/-----BEGIN [A-Z ]*PRIVATE KEY-----/,/-----END [A-Z ]*PRIVATE KEY-----/p' "$secret" >"$root/ca.key"
+  )
   if ! cmp -s "$root/ca.crt" /data/root.crt; then
     rm -rf "$authority" /data/caddy/certificates/local
-    cp "$root/ca.crt" /data/root.crt || say error "no internal root in /run/secrets"
+    cp "$root/ca.crt" /data/root.crt
   fi
   mkdir -p "$authority"
   ln -sf "$root/ca.crt" "$authority/root.crt"

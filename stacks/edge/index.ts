@@ -1,0 +1,12 @@
+import { describe } from "../describe.ts";
+import { platformImages } from "../images.ts";
+import { openProject } from "../project.ts";
+import { Edge, edgeModel } from "./edge.ts";
+
+const { platform, sites, date } = await openProject();
+const routes = sites.map((site) => describe(platform.name, site, date).routes);
+new Edge("edge", {
+  platform: platform.name,
+  images: await platformImages(platform.images),
+  model: edgeModel(platform, routes),
+});
