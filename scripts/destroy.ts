@@ -19,8 +19,8 @@ export const destroy: Command = {
   async run(input) {
     const [{ openWorkspace }, { connect }, { destroyObject, listPlatform }] = await Promise.all([
       import("./cli/workspace.ts"),
-      import("../modules/docker/client.ts"),
-      import("../modules/docker/destroy.ts"),
+      import("../modules/docker/index.ts"),
+      import("../modules/docker/index.ts"),
     ]);
     const [{ platform }, docker] = await Promise.all([openWorkspace(input), connect()]);
     const doomed = await listPlatform(docker, platform.name, flag(input, "volumes"));
@@ -48,7 +48,7 @@ export const destroy: Command = {
       await destroyObject(docker, each, signal);
     }
     print(
-      `Removed ${doomed.length} objects of ${platform.name}.${flag(input, "volumes") ? "" : " Its volumes are kept: docker volume ls --filter label=terrace.platform=" + platform.name}`,
+      `Removed ${doomed.length} objects of ${platform.name}.${flag(input, "volumes") ? "" : ` Its volumes are kept: docker volume ls --filter label=terrace.platform=${platform.name}`}`,
     );
     return EXIT.done;
   },

@@ -22,8 +22,8 @@ export const logs: Command = {
       throw new TerraceError("TERRACE_USAGE", `--tail takes a number of lines, got ${tail}`, { exitCode: EXIT.usage });
     const [{ openWorkspace }, { connect }, { serviceLog }, { objectName, siteStack }] = await Promise.all([
       import("./cli/workspace.ts"),
-      import("../modules/docker/client.ts"),
-      import("../modules/docker/logs.ts"),
+      import("../modules/docker/index.ts"),
+      import("../modules/docker/index.ts"),
       import("../modules/names/index.ts"),
     ]);
     const [{ platform }, docker] = await Promise.all([openWorkspace(input, site === "edge" ? [] : [site]), connect()]);

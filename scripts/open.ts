@@ -12,7 +12,7 @@ export const open: Command = {
     const [{ openWorkspace }, { siteUrl }, { which, spawn }] = await Promise.all([
       import("./cli/workspace.ts"),
       import("../stacks/apply.ts"),
-      import("../modules/host/browser.ts"),
+      import("../modules/host/index.ts"),
     ]);
     const { platform, sites } = await openWorkspace(input, input.arguments);
     const site = sites.find(({ name }) => name === input.arguments[0]);

@@ -21,7 +21,7 @@ export const start: Command = {
       await Promise.all([
         import("./cli/workspace.ts"),
         import("../modules/host/index.ts"),
-        import("../modules/docker/client.ts"),
+        import("../modules/docker/index.ts"),
         import("../modules/names/index.ts"),
       ]);
     const { platform, root } = await openWorkspace(input);
@@ -30,12 +30,12 @@ export const start: Command = {
     await ensureSwarm(docker, { report: note });
     const own = objectName(platform.name, "edge", "caddy");
     await requirePorts({ docker, ports: [platform.edge.http, platform.edge.https], own });
-    const [{ prepare }, { carry }, { exampleStacks }] = await Promise.all([
+    const [{ prepare }, { carry }, { exampleStack }] = await Promise.all([
       import("./cli/prepare.ts"),
       import("./cli/carry.ts"),
       import("../stacks/example/example.ts"),
     ]);
-    const prepared = await prepare(input, [], exampleStacks(platform.name, root));
+    const prepared = await prepare(input, [], [exampleStack(platform.name, root)]);
     const code = await carry(prepared, { arguments: [], options: { ...input.options, yes: true } });
     if (code === EXIT.done) await urls(prepared.workspace.sites, platform.edge.https);
     return code;
@@ -64,7 +64,7 @@ async function choosePorts(input: Input): Promise<void> {
     return value === undefined ? [] : [[name, port(name, value)] as const];
   });
   if (chosen.length === 0) return;
-  const { setPlatformKeys } = await import("../modules/workspace/edit.ts");
+  const { setPlatformKeys } = await import("../modules/workspace/index.ts");
   await setPlatformKeys(
     process.cwd(),
     chosen.map(([name, value]) => [["edge", name], value]),

@@ -17,8 +17,8 @@ export const status: Command = {
   async run(input) {
     const [{ openWorkspace }, { connect }, { readRoot }, { readStatus }, { table }] = await Promise.all([
       import("./cli/workspace.ts"),
-      import("../modules/docker/client.ts"),
-      import("../modules/docker/root.ts"),
+      import("../modules/docker/index.ts"),
+      import("../modules/docker/index.ts"),
       import("../stacks/status.ts"),
       import("./cli/table.ts"),
     ]);

@@ -15,8 +15,8 @@ export const trust: Command = {
   async run(input) {
     const [{ openWorkspace }, { connect }, { readRoot }] = await Promise.all([
       import("./cli/workspace.ts"),
-      import("../modules/docker/client.ts"),
-      import("../modules/docker/root.ts"),
+      import("../modules/docker/index.ts"),
+      import("../modules/docker/index.ts"),
     ]);
     const [{ platform }, docker] = await Promise.all([openWorkspace(input), connect()]);
     const root = await readRoot(docker, platform.name);
@@ -24,7 +24,7 @@ export const trust: Command = {
       print(root.trimEnd());
       return EXIT.done;
     }
-    const { installRootCertificate } = await import("../modules/host/trust.ts");
+    const { installRootCertificate } = await import("../modules/host/index.ts");
     const path = await installRootCertificate(platform.name, root);
     note(
       `Installed as ${path}. Firefox and Chromium keep stores of their own: import the certificate in their settings too.`,

@@ -1,13 +1,11 @@
 import { TerraceError } from "../modules/core/errors.ts";
-import { removeOldImages } from "../modules/docker/cleanup.ts";
-import { converge } from "../modules/docker/converge.ts";
+import { converge, removeOldImages } from "../modules/docker/index.ts";
 import { renderEdge, type SiteRoutes } from "../modules/edge/index.ts";
-import { carryOut, idsOf, type Run, remove } from "../modules/engine/carry-out.ts";
-import { diffStack } from "../modules/engine/diff.ts";
-import type { Change } from "../modules/engine/model.ts";
+import type { Change } from "../modules/engine/index.ts";
+import { carryOut, diffStack, idsOf, type Run, remove } from "../modules/engine/index.ts";
 import { imageName, siteStack } from "../modules/names/index.ts";
 import { type EdgeAddress, edgeRevision, visit } from "../modules/probe/index.ts";
-import { edgeModel, edgeProgram } from "./edge/edge.ts";
+import { edgeModel } from "./edge/model.ts";
 import { mapLimit } from "./limit.ts";
 import type { Plan, SitePlan } from "./model.ts";
 import { evaluateStack } from "./plan.ts";
@@ -105,6 +103,7 @@ async function publishRoutes(plan: Plan, failed: Map<string, TerraceError>, run:
   const before = plan.liveModel?.sites.filter(({ site }) => failed.has(site)) ?? [];
   const routes = [...plan.edge.model.sites.filter(({ site }) => !failed.has(site)), ...before];
   const model = edgeModel(plan.platform, routes);
+  const { edgeProgram } = await import("./edge/edge.ts");
   const desired = await evaluateStack("edge", edgeProgram({ ...plan.edge, model }), plan.platform.name);
   const changes = diffStack("edge", desired, plan.live);
   await carryOut(changes, run);

@@ -1,7 +1,8 @@
 import { join } from "node:path";
-import { shortHash } from "../modules/core/hash.ts";
+import { canonicalJson, shortHash } from "../modules/core/hash.ts";
 import { installRoot } from "../modules/core/root.ts";
-import type { Build } from "../modules/docker/images.ts";
+import type { Build } from "../modules/docker/index.ts";
+import { BASE_RECIPE } from "../modules/images/index.ts";
 import { imageName, sharedImageName, siteStack } from "../modules/names/index.ts";
 import type { Pins } from "../modules/pins/index.ts";
 import type { ServiceSource } from "../modules/site/service.ts";
@@ -28,22 +29,16 @@ function recipe(image: string): string {
 
 /** The images that all sites share, by the hash of their recipes, or as `platform.yaml` pins them. */
 export async function platformImages(pins: Pins): Promise<PlatformImages> {
-  const [baseDigest, staticDigest, edgeDigest, pages] = await Promise.all(
-    ["base", "static", "edge", "pages"].map((image) => contentDigest(recipe(image))),
-  );
-  const base = pins.base ?? sharedImageName("base", shortHash(baseDigest ?? ""));
-  const runtime = (image: "static" | "edge", digest = ""): ImageRef => {
+  const base = pins.base ?? sharedImageName("base", `${BASE_RECIPE.suite}-${shortHash(canonicalJson(BASE_RECIPE))}`);
+  const runtime = async (image: "static" | "edge"): Promise<ImageRef> => {
     const pinned = pins[image];
     if (pinned !== undefined) return { reference: pinned };
-    const build = { context: recipe(image), args: { BASE: base } };
-    return { reference: sharedImageName(image, shortHash(`${base}\n${digest}`)), build };
+    const tag = shortHash(`${base}\n${await contentDigest(recipe(image))}`);
+    return { reference: sharedImageName(image, tag), build: { context: recipe(image), args: { BASE: base } } };
   };
-  return {
-    base,
-    static: runtime("static", staticDigest),
-    edge: runtime("edge", edgeDigest),
-    pages: { dockerfile: join(recipe("pages"), "Dockerfile"), digest: pages ?? "" },
-  };
+  const pages = recipe("pages");
+  const [serve, edge, digest] = await Promise.all([runtime("static"), runtime("edge"), contentDigest(pages)]);
+  return { base, static: serve, edge, pages: { dockerfile: join(pages, "Dockerfile"), digest } };
 }
 
 /** The image of one site; `undefined` where it has no service. */

@@ -1,7 +1,6 @@
 import type { TerraceError } from "../modules/core/errors.ts";
 import type { EdgeModel, RouteDiff } from "../modules/edge/index.ts";
-import type { LiveIndex } from "../modules/engine/diff.ts";
-import type { Change } from "../modules/engine/model.ts";
+import type { Change, LiveIndex } from "../modules/engine/index.ts";
 import type { Platform } from "../modules/platform/index.ts";
 import type { Site, SiteState } from "../modules/site/index.ts";
 import type { ServiceDraft } from "../modules/site/service.ts";

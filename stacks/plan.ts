@@ -2,23 +2,28 @@ import { gunzipSync } from "node:zlib";
 import type Dockerode from "dockerode";
 import { TerraceError } from "../modules/core/errors.ts";
 import { LABEL } from "../modules/core/labels.ts";
-import { type ClusterObjects, readCluster } from "../modules/docker/read.ts";
+import { type ClusterObjects, readCluster } from "../modules/docker/index.ts";
 import { diffRoutes, type EdgeModel } from "../modules/edge/index.ts";
-import { toDesired } from "../modules/engine/desired.ts";
-import { diffStack, LiveIndex } from "../modules/engine/diff.ts";
-import { evaluate, type Program } from "../modules/engine/evaluate.ts";
-import { toLive } from "../modules/engine/live.ts";
-import type { Change, Desired } from "../modules/engine/model.ts";
+import type { Change, Desired } from "../modules/engine/index.ts";
+import {
+  diffStack,
+  EvaluationCache,
+  evaluate,
+  isUnchanged,
+  LiveIndex,
+  type Program,
+  toDesired,
+  toLive,
+} from "../modules/engine/index.ts";
 import { siteStack, stackSite } from "../modules/names/index.ts";
 import type { Platform } from "../modules/platform/index.ts";
 import { type Site, siteState } from "../modules/site/index.ts";
 import { describe } from "./describe.ts";
-import { edgeModel, edgeProgram, ROUTES } from "./edge/edge.ts";
+import type { EdgeInputs } from "./edge/edge.ts";
+import { edgeModel, ROUTES } from "./edge/model.ts";
 import { type PlatformImages, platformImages } from "./images.ts";
 import type { Plan, SitePlan } from "./model.ts";
-import { platformProgram } from "./platform/platform.ts";
 import { siteInputs } from "./site/inputs.ts";
-import { siteProgram } from "./site/site.ts";
 
 export interface PlanRequest {
   docker: Dockerode;
@@ -31,30 +36,31 @@ export interface PlanRequest {
   /** Only these sites are changed; all where it is empty. */
   only: string[];
   /** Stacks beside the platform's own: the example cluster's stand-in for an old server. */
-  extras?: (images: PlatformImages) => Record<string, Program>;
+  extras?: ((images: PlatformImages) => StackSource)[];
+}
+
+/** What every step of planning needs. */
+interface Planning {
+  request: PlanRequest;
+  images: PlatformImages;
+  live: LiveIndex;
+  cache: EvaluationCache;
 }
 
 /** Works out all that must be done, and does none of it. */
 export async function makePlan(request: PlanRequest): Promise<Plan> {
-  const { docker, platform } = request;
+  const { docker, platform, root } = request;
   const [objects, images] = await Promise.all([readCluster(docker, platform.name), platformImages(platform.images)]);
   const live = new LiveIndex(toLive(objects, platform.name));
   if (request.only.length === 0) refuseLostFiles(request.sites, live);
+  const planning = { request, images, live, cache: new EvaluationCache(`${root}\n${platform.name}`) };
+  const base = await stackChanges(platformSource(planning), planning);
+  const extras = await Promise.all((request.extras ?? []).map((extra) => stackChanges(extra(images), planning)));
+  const sites = await Promise.all(request.sites.map((site) => planSite(site, planning)));
   const liveModel = readLiveModel(objects);
-  const base = await stackChanges(
-    "platform",
-    platformProgram({ platform: platform.name, images, networks: platform.networks }),
-    request,
-    live,
-  );
-  const extras = await Promise.all(
-    Object.entries(request.extras?.(images) ?? {}).map(([stack, program]) =>
-      stackChanges(stack, program, request, live),
-    ),
-  );
-  const sites = await Promise.all(request.sites.map((site) => planSite(request, site, images, live)));
-  const model = wantedModel(request, liveModel);
-  const edge = { platform: platform.name, images, model };
+  const edge = { platform: platform.name, images, model: wantedModel(request, liveModel) };
+  const edgeChanges = await stackChanges(edgeSource(edge), planning);
+  planning.cache.save();
   return {
     platform,
     images,
@@ -63,30 +69,36 @@ export async function makePlan(request: PlanRequest): Promise<Plan> {
     extras: extras.flat(),
     sites,
     edge,
-    edgeChanges: await stackChanges("edge", edgeProgram(edge), request, live),
+    edgeChanges,
     leftovers: leftovers(request, live),
     liveModel,
-    routes: diffRoutes(liveModel?.sites ?? [], model.sites),
+    routes: diffRoutes(liveModel?.sites ?? [], edge.model.sites),
   };
 }
 
-async function planSite(request: PlanRequest, site: Site, images: PlatformImages, live: LiveIndex): Promise<SitePlan> {
-  const { platform, root, date } = request;
+function platformSource({ request: { platform }, images }: Planning): StackSource {
+  const inputs = { platform: platform.name, images, networks: platform.networks };
+  const program = async () => (await import("./platform/platform.ts")).platformProgram(inputs);
+  return { stack: "platform", inputs, program };
+}
+
+function edgeSource(inputs: EdgeInputs): StackSource {
+  return { stack: "edge", inputs, program: async () => (await import("./edge/edge.ts")).edgeProgram(inputs) };
+}
+
+async function planSite(site: Site, planning: Planning): Promise<SitePlan> {
+  const { platform, root, date } = planning.request;
   const stack = siteStack(site.name);
   const { service: draft } = describe(platform.name, site, date);
-  const plan: SitePlan = {
-    site,
-    stack,
-    draft,
-    state: siteState(site, date),
-    image: undefined,
-    changes: [],
-    fault: undefined,
-  };
-  if (!isPlanned(request, site.name)) return plan;
+  const state = siteState(site, date);
+  const plan: SitePlan = { site, stack, draft, state, image: undefined, changes: [], fault: undefined };
+  if (!isPlanned(planning.request, site.name)) return plan;
   try {
-    const inputs = await siteInputs({ root, platform: platform.name, date }, site, images);
-    const changes = await stackChanges(stack, siteProgram(inputs), request, live);
+    const inputs = await siteInputs({ root, platform: platform.name, date }, site, planning.images);
+    // Secret values go into no file, not even as part of a hash.
+    const remembered = Object.keys(inputs.secrets).length === 0 ? inputs : undefined;
+    const program = async () => (await import("./site/site.ts")).siteProgram(inputs);
+    const changes = await stackChanges({ stack, inputs: remembered, program }, planning);
     return { ...plan, image: inputs.image, changes };
   } catch (error) {
     if (error instanceof TerraceError) return { ...plan, fault: error };
@@ -103,13 +115,21 @@ export async function evaluateStack(stack: string, program: Program, platform: s
   return toDesired(await evaluate(program, { project: "terrace", stack: `${platform}-${stack}` }), { platform, stack });
 }
 
-async function stackChanges(
-  stack: string,
-  program: Program,
-  { platform }: PlanRequest,
-  live: LiveIndex,
-): Promise<Change[]> {
-  return diffStack(stack, await evaluateStack(stack, program, platform.name), live);
+/** A stack's program, loaded only where it must run, and the plain data that decides what it wants. */
+export interface StackSource {
+  stack: string;
+  /** `undefined` where it must not be remembered. */
+  inputs: unknown;
+  program(): Promise<Program>;
+}
+
+async function stackChanges({ stack, inputs, program }: StackSource, planning: Planning): Promise<Change[]> {
+  const { live, cache, request } = planning;
+  const known = inputs === undefined ? undefined : cache.get(stack, inputs);
+  if (known !== undefined && isUnchanged(stack, known, live)) return [];
+  const desired = await evaluateStack(stack, await program(), request.platform.name);
+  if (inputs !== undefined) cache.put(stack, inputs, desired);
+  return diffStack(stack, desired, live);
 }
 
 /** The routes that the edge is to have; sites that are not planned keep those they have. */

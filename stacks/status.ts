@@ -1,7 +1,7 @@
 import type Dockerode from "dockerode";
 import { LABEL } from "../modules/core/labels.ts";
-import type { RawTask } from "../modules/docker/converge.ts";
-import { get, type RawService } from "../modules/docker/read.ts";
+import type { RawTask } from "../modules/docker/index.ts";
+import { get, type RawService } from "../modules/docker/index.ts";
 import { objectName, siteStack } from "../modules/names/index.ts";
 import type { Platform } from "../modules/platform/index.ts";
 import { type EdgeAddress, edgeRevision, visit } from "../modules/probe/index.ts";

@@ -4,7 +4,6 @@ import { Readable } from "node:stream";
 import type Dockerode from "dockerode";
 import tar from "tar-stream";
 import { TerraceError } from "../core/errors.ts";
-import { bootstrapBase } from "../host/base-image.ts";
 import { listContent } from "../workspace/index.ts";
 
 /** On every image that Terrace makes, so that it finds its own. */
@@ -72,9 +71,12 @@ async function packContext(build: Build): Promise<NodeJS.ReadableStream> {
   return Readable.from(pack);
 }
 
-/** Makes sure that an image that is not built here is on this engine: ours from the distribution's mirror, any other by a pull. */
-export async function ensureImage(docker: Dockerode, name: string, report: (line: string) => void): Promise<void> {
-  if (name.includes("/terrace/base:")) return bootstrapBase(docker, name, report);
+/**
+ * Pulls an image.
+ *
+ * @throws TerraceError `TERRACE_IMAGE_MISSING`
+ */
+export async function pullImage(docker: Dockerode, name: string): Promise<void> {
   const stream = await docker.pull(name).catch((error: Error) => {
     throw new TerraceError("TERRACE_IMAGE_MISSING", `the image ${name} is not on this engine and can't be pulled`, {
       why: error.message,

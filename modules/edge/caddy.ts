@@ -22,8 +22,9 @@ export const EDGE = {
   revisionHost: "edge.terrace.invalid",
 } as const;
 
-/** Bytes of a request's body. */
-const BODY_LIMIT = 64 * 1024 * 1024;
+/** Bytes that a request's body must stay below, and the same as a pattern for what its header says. */
+const BODY_LIMIT = 100_000_000;
+const BODY_TOO_LARGE = "^[0-9]{9,}$";
 
 export interface RenderedEdge {
   /** The first 12 hex digits of the SHA-256 of the configuration without its revision. */
@@ -137,6 +138,12 @@ function httpsServer(model: EdgeModel): JsonObject {
     routes: [
       ...headerRoutes(model),
       ...permanently(),
+      // Said beforehand where it can be: a body that is cut off under way looks like a fault of the site.
+      {
+        match: [{ header_regexp: { "Content-Length": { pattern: BODY_TOO_LARGE } } }],
+        handle: [answerPage(PAGES.tooLarge)],
+        terminal: true,
+      },
       { handle: [{ handler: "vars", upstream: "" }, compress(), { handler: "request_body", max_size: BODY_LIMIT }] },
       ...siteRoutes(model.sites, model.ports.https),
       { ...unknown, terminal: true },

@@ -1,8 +1,7 @@
 import type Dockerode from "dockerode";
 import { TerraceError } from "../core/errors.ts";
-import { destroyObject } from "../docker/destroy.ts";
-import { buildImage, ensureImage } from "../docker/images.ts";
-import { call, get, type RawService } from "../docker/read.ts";
+import { buildImage, call, destroyObject, get, pullImage, type RawService } from "../docker/index.ts";
+import { isBase } from "../names/index.ts";
 import type { LiveIndex } from "./diff.ts";
 import type { Change, Desired, Json, KindName } from "./model.ts";
 
@@ -11,6 +10,8 @@ export interface Run {
   docker: Dockerode;
   /** Stops the run between two operations. */
   signal: AbortSignal;
+  /** Makes the image that all of ours are built on. */
+  makeBase(reference: string): Promise<void>;
   /** One line for people, e.g. `create service honghe-site-finance_web`. */
   report(line: string): void;
   /** Ids of live objects and of those made in this run, by `kind name`. */
@@ -71,7 +72,7 @@ async function create(desired: Desired, run: Run): Promise<string> {
 }
 
 async function createImage({ name, spec }: Desired, run: Run): Promise<string> {
-  if (spec.Build === undefined) await ensureImage(run.docker, name, run.report);
+  if (spec.Build === undefined) await fetchImage(name, run);
   else
     await buildImage(
       run.docker,
@@ -79,6 +80,11 @@ async function createImage({ name, spec }: Desired, run: Run): Promise<string> {
       spec.Build as { context: string; dockerfile?: string; args?: Record<string, string> },
     );
   return name;
+}
+
+/** The base of our own images comes from the distribution, any other image from its registry. */
+function fetchImage(name: string, run: Run): Promise<void> {
+  return isBase(name) ? run.makeBase(name) : pullImage(run.docker, name);
 }
 
 async function update({ live }: Change, desired: Desired, run: Run): Promise<string> {

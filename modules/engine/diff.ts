@@ -1,4 +1,5 @@
 import { canonicalJson } from "../core/hash.ts";
+import type { Remembered } from "./cache.ts";
 import type { Change, Desired, Json, Live, PropertyChange } from "./model.ts";
 import { normalForm, specHash } from "./normal.ts";
 
@@ -13,6 +14,19 @@ export function diffStack(stack: string, desired: Desired[], live: LiveIndex): C
   const changes = desired.map((each) => diffObject(each, live.find(each))).filter((change) => change !== undefined);
   const unwanted = live.ofStack(stack).filter(({ kind, name }) => kind !== "image" && !wanted.has(`${kind} ${name}`));
   return [...changes, ...unwanted.map(removal)];
+}
+
+/** Whether a stack that wants just these objects has nothing to change: the quick answer for most stacks of most runs. */
+export function isUnchanged(stack: string, wanted: Remembered[], live: LiveIndex): boolean {
+  const same = wanted.every((each) => {
+    const found = live.find(each);
+    if (found === undefined) return false;
+    return each.kind === "image" || each.once || (found.hash === each.hash && specHash(found.spec) === found.hash);
+  });
+  return (
+    same &&
+    live.ofStack(stack).every(({ kind, name }) => wanted.some((each) => each.kind === kind && each.name === name))
+  );
 }
 
 /** The live objects, by name and by stack. */

@@ -1,5 +1,5 @@
 import { LABEL } from "../core/labels.ts";
-import type { ClusterObjects, RawContent, RawNetwork, RawService, RawSpec } from "../docker/read.ts";
+import type { ClusterObjects, RawContent, RawNetwork, RawService, RawSpec } from "../docker/index.ts";
 import type { Json, KindName, Live } from "./model.ts";
 
 /** The cluster's objects as the engine compares them. Pure: what was read goes in, normal forms come out. */

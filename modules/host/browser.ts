@@ -4,7 +4,8 @@ import { delimiter, join } from "node:path";
 
 /** The program that opens addresses on this machine; `undefined` where there is no screen or no such program. */
 export function which(): string | undefined {
-  const screen = process.platform === "darwin" || process.env.DISPLAY !== undefined || process.env.WAYLAND_DISPLAY !== undefined;
+  const screen =
+    process.platform === "darwin" || process.env.DISPLAY !== undefined || process.env.WAYLAND_DISPLAY !== undefined;
   const name = process.platform === "darwin" ? "open" : "xdg-open";
   const folders = (process.env.PATH ?? "").split(delimiter);
   return screen ? folders.map((folder) => join(folder, name)).find((path) => existsSync(path)) : undefined;

@@ -1,5 +1,5 @@
 import { TerraceError } from "../core/errors.ts";
-import { agree } from "../docker/client.ts";
+import { agree } from "../docker/index.ts";
 import { nextStep } from "./decide.ts";
 import { DEFAULT_SOCKET, hostFacts } from "./facts.ts";
 import { installDocker } from "./install.ts";

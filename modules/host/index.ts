@@ -1,6 +1,10 @@
 /** This machine: installs and starts Docker Engine, initialises Swarm, tells who holds a port. */
+
+export { bootstrapBase } from "./base-image.ts";
+export { spawn, which } from "./browser.ts";
 export { type DockerReady, type EnsureDockerOptions, ensureDocker } from "./docker.ts";
 export { kernelFacts, kernelProblems } from "./kernel.ts";
 export { type PortHolder, type PortsOptions, portsInUse, requirePorts } from "./ports.ts";
 export type { Report } from "./report.ts";
 export { type EnsureSwarmOptions, ensureSwarm, type SwarmReady } from "./swarm.ts";
+export { installRootCertificate } from "./trust.ts";

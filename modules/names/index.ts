@@ -50,3 +50,8 @@ export function imageName(platform: string, part: string, tag: string): string {
 export function sharedImageName(part: string, tag: string): string {
   return imageName("terrace", part, tag);
 }
+
+/** Whether an image is the one that all of ours are built on. */
+export function isBase(reference: string): boolean {
+  return reference.startsWith(sharedImageName("base", ""));
+}

@@ -29,3 +29,4 @@ export const tls: Concern<"tls", z.infer<typeof schema>, Tls> = {
   }),
   resolve: (typed) => ({ issuer: typed?.issuer ?? "internal" }),
 };
+export { certificatePem, createRoot, ROOT_LABEL, type Root } from "./root.ts";

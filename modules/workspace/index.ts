@@ -1,2 +1,4 @@
 export { type ContentFile, type ContentOptions, contentDigest, listContent } from "./content.ts";
+export { setPlatformKeys } from "./edit.ts";
 export { type LoadOptions, loadWorkspace, type Workspace } from "./load.ts";
+export { readSecrets } from "./secrets.ts";

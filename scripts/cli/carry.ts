@@ -1,5 +1,6 @@
 import { EXIT, type ExitCode, TerraceError } from "../../modules/core/errors.ts";
-import { readRoot } from "../../modules/docker/root.ts";
+import { readRoot } from "../../modules/docker/index.ts";
+import { bootstrapBase } from "../../modules/host/index.ts";
 import type { Outcome } from "../../stacks/apply.ts";
 import { apply, siteUrl } from "../../stacks/apply.ts";
 import { isEmpty } from "../../stacks/model.ts";
@@ -64,7 +65,9 @@ async function run({ docker, plan }: Prepared): Promise<Outcome[]> {
   const { http, https } = plan.platform.edge;
   try {
     const edges = [{ host: "127.0.0.1", http, https }];
+    const makeBase = (reference: string) => bootstrapBase(docker, reference, report);
     return await apply(plan, {
+      makeBase,
       docker,
       signal: abort.signal,
       report,

@@ -1,5 +1,5 @@
 import type Dockerode from "dockerode";
-import { connect } from "../../modules/docker/client.ts";
+import { connect } from "../../modules/docker/index.ts";
 import type { Plan } from "../../stacks/model.ts";
 import { makePlan, type PlanRequest } from "../../stacks/plan.ts";
 import type { Input } from "./command.ts";

@@ -1,4 +1,4 @@
-import type { Action, Change, PropertyChange } from "../../modules/engine/model.ts";
+import type { Action, Change, PropertyChange } from "../../modules/engine/index.ts";
 import { siteStack } from "../../modules/names/index.ts";
 import type { Plan } from "../../stacks/model.ts";
 import { allChanges } from "../../stacks/model.ts";
@@ -22,15 +22,23 @@ export function showPlan(plan: Plan): void {
   print(summary(plan));
 }
 
-function showChange({ action, kind, name, reason, restarts, properties }: Change): void {
+function showChange({ action, kind, name, reason, restarts, properties, desired }: Change): void {
   const remarks = [
     reason === "drift" ? "changed by hand, will be put back" : "",
-    restarts ? "replaces tasks, new before old" : "",
+    restarts ? restartRemark(desired) : "",
   ];
   const remark = remarks.filter(Boolean).join("; ");
   print(`  ${MARK[action]} ${action} ${kind} ${name}${remark === "" ? "" : paint.dim(` (${remark})`)}`);
   const shown = action === "create" ? properties.filter(({ path }) => CREATED.test(path)) : properties;
   for (const property of shown) showProperty(property);
+}
+
+/** Tasks that hold a host port can't stand beside their successors. */
+function restartRemark(desired: Change["desired"]): string {
+  const { Order } = (desired?.spec.UpdateConfig ?? {}) as { Order?: string };
+  return Order === "start-first"
+    ? "replaces tasks, new before old"
+    : "restarts: no answer on this node for a few seconds";
 }
 
 /** Of a new object, what a person decides about; `--json` has the rest. */

@@ -3,11 +3,11 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { canonicalJson, shortHash } from "../../modules/core/hash.ts";
 import { LABEL } from "../../modules/core/labels.ts";
-import { type EdgeModel, encodeEdge, renderEdge, type SiteRoutes } from "../../modules/edge/index.ts";
+import { type EdgeModel, encodeEdge, renderEdge } from "../../modules/edge/index.ts";
 import { contentName, objectName } from "../../modules/names/index.ts";
-import type { Platform as PlatformConfig } from "../../modules/platform/index.ts";
 import type { PlatformImages } from "../images.ts";
 import { hardened, labelList, logDriver, resources, restartPolicy, rolling, scratch, serviceLabels } from "../parts.ts";
+import { ROUTES } from "./model.ts";
 
 export interface EdgeInputs {
   platform: string;
@@ -16,9 +16,6 @@ export interface EdgeInputs {
 }
 
 const MIB = 1024 * 1024;
-
-/** The part of the config that holds the routes as plain data. */
-export const ROUTES = "routes";
 
 /** The edge: Caddy on every node, and the small service from which it pulls its routes. */
 export class Edge extends pulumi.ComponentResource {
@@ -123,13 +120,6 @@ export class Edge extends pulumi.ComponentResource {
       { parent: this, dependsOn: [rendered] },
     );
   }
-}
-
-/** The edge's model of these sites. */
-export function edgeModel(platform: PlatformConfig, sites: SiteRoutes[]): EdgeModel {
-  const sorted = sites.toSorted((a, b) => (a.site < b.site ? -1 : 1));
-  const { name, domain, edge: ports, tls } = platform;
-  return { platform: name, domain, ports, tls: { issuer: tls.issuer }, sites: sorted };
 }
 
 /** The program of the stack `edge`. */

@@ -1,7 +1,8 @@
 import { describe } from "../describe.ts";
 import { platformImages } from "../images.ts";
 import { openProject } from "../project.ts";
-import { Edge, edgeModel } from "./edge.ts";
+import { Edge } from "./edge.ts";
+import { edgeModel } from "./model.ts";
 
 const { platform, sites, date } = await openProject();
 const routes = sites.map((site) => describe(platform.name, site, date).routes);

@@ -5,14 +5,16 @@ import { imageName, objectName } from "../../modules/names/index.ts";
 import { contentDigest } from "../../modules/workspace/index.ts";
 import type { PlatformImages } from "../images.ts";
 import { hardened, logDriver, resources, restartPolicy, rolling, scratch, serviceLabels } from "../parts.ts";
+import type { StackSource } from "../plan.ts";
 
 const MIB = 1024 * 1024;
 
 /** The example's stand-in for a server outside the pool, on which one county's site still runs. Not part of Terrace's own stacks. */
-export function exampleStacks(platform: string, root: string) {
-  return (images: PlatformImages) => ({
-    example: () => oldServer(platform, join(root, "site-content", "old-server"), images),
-  });
+export function exampleStack(platform: string, root: string) {
+  return (images: PlatformImages): StackSource => {
+    const context = join(root, "site-content", "old-server");
+    return { stack: "example", inputs: undefined, program: async () => () => oldServer(platform, context, images) };
+  };
 }
 
 async function oldServer(platform: string, context: string, images: PlatformImages): Promise<void> {

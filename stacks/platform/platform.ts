@@ -1,7 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { objectName } from "../../modules/names/index.ts";
-import { createRoot, ROOT_LABEL } from "../../modules/tls/root.ts";
+import { createRoot, ROOT_LABEL } from "../../modules/tls/index.ts";
 import type { PlatformImages } from "../images.ts";
 import { labelList } from "../parts.ts";
 
@@ -15,7 +15,7 @@ export interface PlatformInputs {
 export class Platform extends pulumi.ComponentResource {
   constructor(name: string, { platform, images, networks }: PlatformInputs, opts?: pulumi.ComponentResourceOptions) {
     super("terrace:index:Platform", name, {}, opts);
-    const parent = this;
+    const parent: pulumi.Resource = this;
     const base = new docker.RemoteImage("base", { name: images.base, keepLocally: true }, { parent });
     for (const part of ["static", "edge"] as const) {
       const { reference, build } = images[part];

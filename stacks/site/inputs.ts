@@ -1,5 +1,5 @@
 import type { Site } from "../../modules/site/index.ts";
-import { readSecrets } from "../../modules/workspace/secrets.ts";
+import { readSecrets } from "../../modules/workspace/index.ts";
 import { describe } from "../describe.ts";
 import { type PlatformImages, siteImage } from "../images.ts";
 import type { SiteInputs } from "./site.ts";

@@ -107,22 +107,25 @@ export class EdgeRig {
 
   async logs(name: string): Promise<string> {
     const raw = (await this.container(name).logs({ stdout: true, stderr: true })) as unknown as Buffer;
-    // Each frame of the log has a header of 8 bytes.
-    return raw.toString("utf8").replace(/[\u0001\u0002]\0{3}[\s\S]{4}/g, "");
+    const lines: string[] = [];
+    // Each frame of the log has a header of 8 bytes, the last four of which are the length of what follows.
+    for (let at = 0; at + 8 <= raw.length; at += 8 + raw.readUInt32BE(at + 4)) {
+      lines.push(raw.toString("utf8", at + 8, at + 8 + raw.readUInt32BE(at + 4)));
+    }
+    return lines.join("");
   }
 
   async plain(host: string, path: string, options: http.RequestOptions = {}): Promise<Answer> {
     const port = await this.#port("8080/tcp");
-    return ask(
-      http.request({ host: "127.0.0.1", port, path, agent: false, ...options, headers: { host, ...options.headers } }),
-    );
+    const all = { host: "127.0.0.1", port, path, agent: false, ...options };
+    return ask(() => http.request({ ...all, headers: { host, ...options.headers } }));
   }
 
   async secure(host: string, path: string, options: https.RequestOptions = {}, body?: Uint8Array): Promise<Answer> {
     const port = await this.#port("8443/tcp");
     this.#agent ??= new https.Agent({ keepAlive: true, maxSockets: 64 });
     const all = { host: "127.0.0.1", port, path, servername: host, ca: this.#ca, agent: this.#agent, ...options };
-    return ask(https.request({ ...all, headers: { host, ...options.headers } }), body);
+    return ask(() => https.request({ ...all, headers: { host, ...options.headers } }), body);
   }
 
   async destroy(): Promise<void> {
@@ -197,7 +200,22 @@ export class EdgeRig {
   }
 }
 
-function ask(request: http.ClientRequest, body?: Uint8Array): Promise<Answer> {
+/**
+ * Asks, and asks once more where a connection that was kept open proved to be closed: any server may close one that is idle, as Caddy
+ * does when it loads a configuration, and every browser then opens another. A new connection that fails is a failure.
+ */
+async function ask(open: () => http.ClientRequest, body?: Uint8Array): Promise<Answer> {
+  const request = open();
+  try {
+    return await answerTo(request, body);
+  } catch (error) {
+    const stale = request.reusedSocket && (error as NodeJS.ErrnoException).code === "ECONNRESET";
+    if (!stale) throw error;
+    return ask(open, body);
+  }
+}
+
+function answerTo(request: http.ClientRequest, body?: Uint8Array): Promise<Answer> {
   return new Promise((resolve, reject) => {
     request.on("error", reject);
     request.on("response", (response) => {

@@ -1,4 +1,4 @@
-/** What the base image is made of. It lies in the image's folder because the folder's content decides the image's tag. */
+/** What the base image is made of. Whoever changes it raises the image's edition. */
 export const BASE_RECIPE = {
   /** The distribution's own image, taken where a registry answers. */
   upstream: "debian:bookworm-slim",

@@ -12,6 +12,7 @@ fetched=/tmp/fetched.json
 settle=15 # seconds in which a configuration that was just replaced doesn't come back
 root=/tmp/root
 again=60  # seconds after which a refused configuration is tried again
+whole=20  # every so many rounds the configuration is fetched whether or not it seems to have changed
 
 say() {
   printf '{"level":"%s","ts":"%s","logger":"edge","msg":"%s"}\n' "$1" "$(date -u +%FT%TZ)" "$2" >&2
@@ -66,7 +67,7 @@ digest() {
 }
 
 pull() {
-  running= previous= replaced=0 refused= refused_at=0 etag=
+  running= previous= replaced=0 refused= refused_at=0 etag= round=0
   if [ -s "$good" ]; then
     if load "$good"; then
       running=$(digest "$good")
@@ -77,11 +78,11 @@ pull() {
   fi
   while :; do
     sleep 0.5
+    round=$((round + 1))
+    # The server's ETag is made of time and size: two that were written within one second can look the same.
+    [ $((round % whole)) -ne 0 ] || etag=
     got=$(curl -s --max-time 3 --max-filesize 8000000 -H "If-None-Match: $etag" -o /tmp/fetched.gz \
       -w '%{http_code} %header{etag}' "$EDGE_CONFIG_URL") || continue
-    if [ -n "$refused" ] && [ "${got%% *}" = 304 ]; then
-      [ $(($(date +%s) - refused_at)) -lt "$again" ] || { refused= etag=; }
-    fi
     [ "${got%% *}" = 200 ] || continue
     gzip -dc </tmp/fetched.gz >"$fetched" 2>/dev/null || continue
     next=$(digest "$fetched")
@@ -89,7 +90,8 @@ pull() {
     # While the service that serves it is replaced, the old and the new one answer in turns.
     [ "$next" != "$previous" ] || [ $((now - replaced)) -ge "$settle" ] || continue
     etag=${got#* }
-    [ "$next" != "$running" ] && [ "$next" != "$refused" ] || continue
+    [ "$next" != "$running" ] || continue
+    [ "$next" != "$refused" ] || [ $((now - refused_at)) -ge "$again" ] || continue
     if load "$fetched"; then
       cp "$fetched" "$good.new" && mv "$good.new" "$good" || say error "could not keep the configuration in /data"
       previous=$running running=$next replaced=$now refused=

@@ -1,0 +1,18 @@
+/** The Docker Engine API, as Terrace uses it. */
+export { removeOldImages } from "./cleanup.ts";
+export { agree, connect } from "./client.ts";
+export { converge, type Fault, judge, type RawTask } from "./converge.ts";
+export { type Doomed, destroyObject, listPlatform } from "./destroy.ts";
+export { type Build, buildImage, pullImage } from "./images.ts";
+export { serviceLog } from "./logs.ts";
+export {
+  type ClusterObjects,
+  call,
+  get,
+  type RawContent,
+  type RawNetwork,
+  type RawService,
+  type RawSpec,
+  readCluster,
+} from "./read.ts";
+export { readRoot } from "./root.ts";
