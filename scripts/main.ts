@@ -46,6 +46,9 @@ async function guarded(command: Command, input: Input): Promise<number> {
   }
 }
 
+// A reader that goes away (`terrace up | head`) must not end a deploy halfway.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+
 try {
   await program().parseAsync();
 } catch (error) {
