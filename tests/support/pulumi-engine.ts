@@ -81,7 +81,8 @@ function monitor(registered: Registered[], stack: string): grpc.UntypedServiceIm
 function hostEngine(logged: string[]): grpc.UntypedServiceImplementation {
   return {
     log: (call, callback) => {
-      logged.push((call.request as { getMessage(): string }).getMessage());
+      const message = call.request as import("@pulumi/pulumi/proto/engine_pb.js").LogRequest;
+      if (message.getSeverity() >= engine.LogSeverity.WARNING) logged.push(message.getMessage());
       callback(null, new Empty());
     },
     getRootResource: (_call, callback) => callback(null, new engine.GetRootResourceResponse()),
