@@ -20,7 +20,7 @@ export const plan: Command = {
   ],
   async run(input) {
     const { prepare } = await import("./cli/prepare.ts");
-    const { showPlan, planJson } = await import("./cli/show-plan.ts");
+    const { showPlan, planJson, summary } = await import("./cli/show-plan.ts");
     const { plan: made } = await prepare(input, input.arguments);
     const faults = made.sites.flatMap(({ fault }) => fault ?? []);
     const { isEmpty } = await import("../stacks/model.ts");
@@ -28,6 +28,7 @@ export const plan: Command = {
     if (flag(input, "json")) printJson(planJson(made));
     else {
       showPlan(made);
+      print(summary(made));
       if (changes) print("Next: terrace apply");
     }
     for (const fault of faults) printError(fault);

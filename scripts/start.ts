@@ -24,20 +24,21 @@ export const start: Command = {
         import("../modules/docker/index.ts"),
         import("../modules/names/index.ts"),
       ]);
-    const { platform, root } = await openWorkspace(input);
+    const workspace = await openWorkspace(input);
+    const { platform, root } = workspace;
     await ensureDocker({ report: note });
     const docker = await connect();
     await ensureSwarm(docker, { report: note });
     const own = objectName(platform.name, "edge", "caddy");
     await requirePorts({ docker, ports: [platform.edge.http, platform.edge.https], own });
-    const [{ prepare }, { carry }, { exampleStack }] = await Promise.all([
+    const [{ planWorkspace }, { carry }, { exampleStack }] = await Promise.all([
       import("./cli/prepare.ts"),
       import("./cli/carry.ts"),
       import("../stacks/example/example.ts"),
     ]);
-    const prepared = await prepare(input, [], [exampleStack(platform.name, root)]);
-    const code = await carry(prepared, { arguments: [], options: { ...input.options, yes: true } });
-    if (code === EXIT.done) await urls(prepared.workspace.sites, platform.edge.https);
+    const prepared = await planWorkspace(docker, workspace, { extras: [exampleStack(platform.name, root)] });
+    const code = await carry(prepared, { arguments: [], options: { ...input.options, yes: true } }, true);
+    if (code === EXIT.done) await urls(workspace.sites, platform.edge.https);
     return code;
   },
 };

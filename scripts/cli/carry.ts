@@ -1,20 +1,24 @@
 import { EXIT, type ExitCode, TerraceError } from "../../modules/core/errors.ts";
 import { readRoot } from "../../modules/docker/index.ts";
 import { bootstrapBase } from "../../modules/host/index.ts";
-import type { Outcome } from "../../stacks/apply.ts";
-import { apply, siteUrl } from "../../stacks/apply.ts";
-import { isEmpty } from "../../stacks/model.ts";
+import { apply, type Outcome } from "../../stacks/apply.ts";
+import { isEmpty, type Plan } from "../../stacks/model.ts";
 import { flag, type Input } from "./command.ts";
 import { errorJson, note, paint, print, printError, printJson } from "./output.ts";
 import type { Prepared } from "./prepare.ts";
-import { planJson, showPlan, summary } from "./show-plan.ts";
+import { counts, planJson, showPlan, summary } from "./show-plan.ts";
 
-/** Shows the plan, asks, carries it out, and tells what became of every site. */
-export async function carry(prepared: Prepared, input: Input): Promise<ExitCode> {
+/**
+ * Shows the plan, asks, carries it out, and tells what became of every site.
+ *
+ * @param brief only the plan's summary, and only the sites that failed
+ */
+export async function carry(prepared: Prepared, input: Input, brief = false): Promise<ExitCode> {
   const { plan } = prepared;
   const json = flag(input, "json");
   const faults = plan.sites.flatMap(({ fault }) => fault ?? []);
-  if (!json) showPlan(plan);
+  if (!json && !brief) showPlan(plan);
+  if (!json) print(summary(plan));
   if (isEmpty(plan) && faults.length === 0) {
     if (json) printJson({ ...planJson(plan), outcomes: [] });
     return EXIT.done;
@@ -29,7 +33,7 @@ export async function carry(prepared: Prepared, input: Input): Promise<ExitCode>
       ...planJson(plan),
       outcomes: outcomes.map(({ fault, ...rest }) => ({ ...rest, fault: fault && errorJson(fault) })),
     });
-  else report(outcomes, summary(plan));
+  else report(outcomes, plan, brief);
   return outcomes.some(({ fault }) => fault !== undefined) ? EXIT.failed : EXIT.done;
 }
 
@@ -42,7 +46,10 @@ async function agreed(input: Input): Promise<boolean> {
     });
   }
   const { confirm } = await import("@inquirer/prompts");
-  return confirm({ message: "Do this?", default: false });
+  return confirm({ message: "Do this?", default: false }).catch((error: Error) => {
+    if (error.name === "ExitPromptError") return false;
+    throw error;
+  });
 }
 
 /** Ctrl-C stops between two operations; a second one stops at once. */
@@ -80,16 +87,13 @@ async function run({ docker, plan }: Prepared): Promise<Outcome[]> {
   }
 }
 
-function report(outcomes: Outcome[], planned: string): void {
+function report(outcomes: Outcome[], plan: Plan, brief: boolean): void {
   const failed = outcomes.filter(({ fault }) => fault !== undefined);
-  for (const { url, changed, fault } of outcomes) {
+  for (const { url, changed, fault } of brief ? [] : outcomes) {
     if (fault === undefined && changed) print(`${paint.green("✓")} ${url}`);
   }
   for (const { fault } of failed) printError(fault);
-  if (failed.length === 0)
-    print(`Done. ${planned.replace("Plan: ", "").replaceAll(" to ", " ").replace("; routes", "d; routes")}`);
+  if (failed.length === 0) print(`Done: ${counts(plan, "created", "updated", "deleted")}.`);
   else print(`${failed.length} of ${outcomes.length} sites failed; the others are as their files say.`);
-  print(`Next: terrace status`);
+  if (!brief) print("Next: terrace status");
 }
-
-export { siteUrl };

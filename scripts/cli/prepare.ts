@@ -12,8 +12,17 @@ export interface Prepared {
 }
 
 /** Reads the workspace and the cluster, and works out what is to be done. */
-export async function prepare(input: Input, only: string[] = [], extras?: PlanRequest["extras"]): Promise<Prepared> {
+export async function prepare(input: Input, only: string[] = []): Promise<Prepared> {
   const [workspace, docker] = await Promise.all([openWorkspace(input, only), connect()]);
+  return planWorkspace(docker, workspace, { only });
+}
+
+/** Works out what is to be done for a workspace that is open already. */
+export async function planWorkspace(
+  docker: Dockerode,
+  workspace: OpenWorkspace,
+  { only = [], extras }: { only?: string[]; extras?: PlanRequest["extras"] } = {},
+): Promise<Prepared> {
   const { root, platform, sites, date } = workspace;
   const plan = await makePlan({ docker, root, platform, sites, date, only, extras });
   return { docker, workspace, plan };

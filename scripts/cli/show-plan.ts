@@ -1,7 +1,6 @@
 import type { Action, Change, PropertyChange } from "../../modules/engine/index.ts";
 import { siteStack } from "../../modules/names/index.ts";
-import type { Plan } from "../../stacks/model.ts";
-import { allChanges } from "../../stacks/model.ts";
+import { allChanges, isEmpty, type Plan } from "../../stacks/model.ts";
 import { paint, print } from "./output.ts";
 
 const MARK: Record<Action, string> = { create: paint.green("+"), update: paint.yellow("~"), delete: paint.red("-") };
@@ -19,7 +18,6 @@ export function showPlan(plan: Plan): void {
     print(`  ${MARK[action]} ${siteStack(site)}`);
     for (const change of action === "delete" ? [] : changes) showProperty(change);
   }
-  print(summary(plan));
 }
 
 function showChange({ action, kind, name, reason, restarts, properties, desired }: Change): void {
@@ -57,12 +55,19 @@ function value(it: unknown): string {
   return typeof it === "string" ? it : JSON.stringify(it);
 }
 
-/** `3 to create, 1 to update, 0 to delete, routes of 2 sites` or that nothing is to be done. */
+/** What a plan will do, or that nothing is to be done, in one line. */
 export function summary(plan: Plan): string {
+  if (isEmpty(plan)) return "No changes: the cluster is as the files say.";
+  return `Plan: ${counts(plan, "to create", "to update", "to delete")}.`;
+}
+
+/** `3 created, 1 updated, 0 deleted; routes of 2 sites changed` with the given words. */
+export function counts(plan: Plan, create: string, update: string, remove: string): string {
   const changes = allChanges(plan);
-  if (changes.length === 0 && plan.routes.length === 0) return "No changes: the cluster is as the files say.";
   const count = (action: Action) => changes.filter((change) => change.action === action).length;
-  return `Plan: ${count("create")} to create, ${count("update")} to update, ${count("delete")} to delete; routes of ${plan.routes.length} sites change.`;
+  const routes =
+    plan.routes.length === 0 ? "" : `; the routes of ${plan.routes.length} site${plan.routes.length === 1 ? "" : "s"}`;
+  return `${count("create")} ${create}, ${count("update")} ${update}, ${count("delete")} ${remove}${routes}`;
 }
 
 /** A plan as machines read it. */

@@ -1,0 +1,140 @@
+import http from "node:http";
+import https from "node:https";
+import { setTimeout as sleep } from "node:timers/promises";
+
+export interface Answer {
+  status: number;
+  location: string | undefined;
+  headers: http.IncomingHttpHeaders;
+  body: string;
+}
+
+/** What a load saw. */
+export interface LoadReport {
+  requests: number;
+  /** Every answer but 200, and every error. */
+  failures: string[];
+  /** Bodies in the order in which they first appeared. */
+  bodies: string[];
+}
+
+/** Someone who visits a platform's sites as a browser would, trusting its root alone. */
+export class Visitor {
+  /** PEM. */
+  root: string | undefined;
+  readonly ports: { http: number; https: number };
+  readonly #domain: string;
+  readonly #agents: https.Agent[] = [];
+
+  constructor(domain: string, ports: { http: number; https: number }) {
+    this.#domain = domain;
+    this.ports = ports;
+  }
+
+  /** A bare label stands under the platform's domain. */
+  host(name: string): string {
+    return name.includes(".") ? name : `${name}.${this.#domain}`;
+  }
+
+  url(name: string, path = "/"): string {
+    return `https://${this.host(name)}:${this.ports.https}${path}`;
+  }
+
+  /** GET over TLS. Redirects are not followed. */
+  get(name: string, path = "/", agent: https.Agent | false = false): Promise<Answer> {
+    const host = this.host(name);
+    const options: https.RequestOptions = {
+      host: "127.0.0.1",
+      port: this.ports.https,
+      servername: host,
+      path,
+      headers: { host: `${host}:${this.ports.https}` },
+      agent,
+      timeout: 10_000,
+    };
+    if (this.root !== undefined) options.ca = this.root;
+    return new Promise((resolve, reject) => finish(https.request(options), resolve, reject));
+  }
+
+  /** GET without TLS. */
+  plain(name: string, path = "/"): Promise<Answer> {
+    const options = {
+      host: "127.0.0.1",
+      port: this.ports.http,
+      path,
+      headers: { host: this.host(name) },
+      agent: false,
+    };
+    return new Promise((resolve, reject) => finish(http.request({ ...options, timeout: 10_000 }), resolve, reject));
+  }
+
+  /** GET over TLS until the answer is as wanted, 15 s at most. */
+  async until(name: string, path: string, wanted: (answer: Answer) => boolean): Promise<Answer> {
+    const end = Date.now() + 15_000;
+    for (;;) {
+      const answer = await this.get(name, path).catch(() => undefined);
+      if (answer !== undefined && wanted(answer)) return answer;
+      if (Date.now() > end) throw new Error(`${this.url(name, path)} still answers ${answer?.status}: ${answer?.body}`);
+      await sleep(100);
+    }
+  }
+
+  /** Visits a page all the time, `rate` times a second over kept connections, until `work` is done and a second longer. */
+  async during<T>(name: string, work: () => Promise<T>, rate = 200): Promise<{ result: T; load: LoadReport }> {
+    const load: LoadReport = { requests: 0, failures: [], bodies: [] };
+    const agent = new https.Agent({ keepAlive: true, maxSockets: 8 });
+    this.#agents.push(agent);
+    const state = { done: false };
+    const workers = 4;
+    const visits = Array.from({ length: workers }, () =>
+      this.#visitOnAndOn(name, agent, (1000 * workers) / rate, load, state),
+    );
+    try {
+      await sleep(500);
+      const result = await work();
+      await sleep(1000);
+      return { result, load };
+    } finally {
+      state.done = true;
+      await Promise.all(visits);
+      agent.destroy();
+    }
+  }
+
+  async #visitOnAndOn(name: string, agent: https.Agent, every: number, load: LoadReport, state: { done: boolean }) {
+    while (!state.done) {
+      const started = performance.now();
+      try {
+        const { status, body } = await this.get(name, "/", agent);
+        if (status !== 200) load.failures.push(`${status}`);
+        else if (!load.bodies.includes(body)) load.bodies.push(body);
+      } catch (error) {
+        load.failures.push(String(error));
+      }
+      load.requests++;
+      await sleep(Math.max(0, every - (performance.now() - started)));
+    }
+  }
+
+  close(): void {
+    for (const agent of this.#agents) agent.destroy();
+  }
+}
+
+function finish(call: http.ClientRequest, resolve: (answer: Answer) => void, reject: (error: Error) => void): void {
+  call.on("response", (answer) => {
+    let body = "";
+    answer.setEncoding("utf8");
+    answer.on("data", (piece: string) => {
+      body += piece;
+    });
+    answer.on("error", reject);
+    answer.on("end", () => {
+      const { statusCode = 0, headers } = answer;
+      resolve({ status: statusCode, location: headers.location, headers, body });
+    });
+  });
+  call.on("timeout", () => call.destroy(new Error("no answer within 10 s")));
+  call.on("error", reject);
+  call.end();
+}
