@@ -6,7 +6,7 @@ export const apply: Command = {
   details:
     "Shows the plan, asks, carries it out and waits: each changed site is visited through the edge over TLS. Exits with 1 where a site does not come up; its earlier version then goes on serving.",
   arguments: [{ name: "sites...", required: false, says: "only these sites; all where none is named" }],
-  options: [OPTION.env, OPTION.asOf, OPTION.json, OPTION.yes],
+  options: [OPTION.env, OPTION.asOf, OPTION.json, OPTION.yes, OPTION.noWait],
   examples: [
     { line: "terrace apply", says: "show, ask, do" },
     { line: "terrace apply finance --yes", says: "one site, without asking" },
@@ -14,6 +14,7 @@ export const apply: Command = {
   async run(input) {
     const { prepare } = await import("./cli/prepare.ts");
     const { carry } = await import("./cli/carry.ts");
-    return carry(await prepare(input, input.arguments), input);
+    const replan = () => prepare(input, input.arguments);
+    return carry(await replan(), input, { reason: ["apply", ...input.arguments].join(" "), replan });
   },
 };

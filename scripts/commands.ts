@@ -2,6 +2,7 @@ import { apply } from "./apply.ts";
 import type { Command } from "./cli/command.ts";
 import { destroy } from "./destroy.ts";
 import { docs } from "./docs.ts";
+import { lock } from "./lock.ts";
 import { logs } from "./logs.ts";
 import { open } from "./open.ts";
 import { plan } from "./plan.ts";
@@ -12,4 +13,4 @@ import { up } from "./up.ts";
 import { validate } from "./validate.ts";
 
 /** Every command, in the order of the help. */
-export const commands: Command[] = [validate, plan, apply, up, status, logs, open, trust, destroy, start, docs];
+export const commands: Command[] = [validate, plan, apply, up, status, logs, open, trust, lock, destroy, start, docs];

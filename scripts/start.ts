@@ -36,8 +36,9 @@ export const start: Command = {
       import("./cli/carry.ts"),
       import("../stacks/example/example.ts"),
     ]);
-    const prepared = await planWorkspace(docker, workspace, { extras: [exampleStack(platform.name, root)] });
-    const code = await carry(prepared, { arguments: [], options: { ...input.options, yes: true } }, true);
+    const replan = () => planWorkspace(docker, workspace, { extras: [exampleStack(platform.name, root)] });
+    const sure = { arguments: [], options: { ...input.options, yes: true } };
+    const code = await carry(await replan(), sure, { reason: "start", brief: true, replan });
     if (code === EXIT.done) await urls(workspace.sites, platform.edge.https);
     return code;
   },

@@ -1,14 +1,13 @@
 import { TerraceError } from "../modules/core/errors.ts";
 import { converge, removeOldImages } from "../modules/docker/index.ts";
-import { renderEdge, type SiteRoutes } from "../modules/edge/index.ts";
+import type { SiteRoutes } from "../modules/edge/index.ts";
 import type { Change } from "../modules/engine/index.ts";
-import { carryOut, diffStack, idsOf, type Run, remove } from "../modules/engine/index.ts";
+import { carryOut, idsOf, type Run, remove } from "../modules/engine/index.ts";
 import { imageName, siteStack } from "../modules/names/index.ts";
-import { type EdgeAddress, edgeRevision, visit } from "../modules/probe/index.ts";
-import { edgeModel } from "./edge/model.ts";
+import { type EdgeAddress, visit } from "../modules/probe/index.ts";
 import { mapLimit } from "./limit.ts";
 import type { Plan, SitePlan } from "./model.ts";
-import { evaluateStack } from "./plan.ts";
+import { publishRoutes } from "./publish.ts";
 
 /** What became of one site. */
 export interface Outcome {
@@ -36,10 +35,11 @@ const MINUTE = 60_000;
  */
 export async function apply(plan: Plan, context: ApplyContext): Promise<Outcome[]> {
   const run: Run = { ...context, ids: idsOf(plan.live) };
-  await carryOut([...plan.base, ...plan.extras], run);
+  await carryOut(plan.base, run);
+  await carryOut(plan.extras, run);
   const deployed = await mapLimit(PARALLEL, plan.sites, (site) => deploySite(site, plan, run));
-  const failed = new Map(deployed.flatMap(({ site, fault }) => (fault === undefined ? [] : [[site, fault] as const])));
-  const published = await publishRoutes(plan, failed, run, context.edges);
+  const failed = deployed.flatMap(({ site, fault }) => (fault === undefined ? [] : [site]));
+  const published = await publishRoutes(plan, new Set(failed), run, context.edges);
   const outcomes = await mapLimit(PARALLEL, deployed, (outcome) => check(outcome, published.routes, context));
   const down = new Set(outcomes.filter(({ fault }) => fault !== undefined).map(({ site }) => siteStack(site)));
   await remove([...deletions(plan).filter(({ stack }) => !down.has(stack)), ...published.unwanted], run);
@@ -96,47 +96,6 @@ function siteFault(site: string, stack: string, error: unknown): TerraceError {
   if (error instanceof TerraceError) return error;
   const why = error instanceof Error ? error.message : String(error);
   return new TerraceError("TERRACE_SITE_FAILED", `${site} could not be deployed`, { where: stack, why, cause: error });
-}
-
-/** Publishes the routes of all sites that are up; those that failed keep what they had. Returns when every edge runs them. */
-async function publishRoutes(plan: Plan, failed: Map<string, TerraceError>, run: Run, edges: EdgeAddress[]) {
-  const before = plan.liveModel?.sites.filter(({ site }) => failed.has(site)) ?? [];
-  const routes = [...plan.edge.model.sites.filter(({ site }) => !failed.has(site)), ...before];
-  const model = edgeModel(plan.platform, routes);
-  const { edgeProgram } = await import("./edge/edge.ts");
-  const desired = await evaluateStack("edge", edgeProgram({ ...plan.edge, model }), plan.platform.name);
-  const changes = diffStack("edge", desired, plan.live);
-  await carryOut(changes, run);
-  for (const service of changes.filter(({ kind, action }) => kind === "service" && action !== "delete")) {
-    const fault = await converge(run.docker, run.ids.get(`service ${service.name}`) ?? "", MINUTE, run.signal);
-    if (fault !== undefined) throw edgeFault(`${service.name} did not come up: ${fault.why}`, fault.log);
-  }
-  if (changes.length > 0) await edgesRun(renderEdge(model).revision, edges, run);
-  return { routes: model.sites, unwanted: changes.filter(({ action }) => action === "delete") };
-}
-
-async function edgesRun(revision: string, edges: EdgeAddress[], run: Run): Promise<void> {
-  run.report(`publish routes ${revision}`);
-  const until = Date.now() + MINUTE;
-  let waiting = edges;
-  while (waiting.length > 0) {
-    run.signal.throwIfAborted();
-    const running = await Promise.all(waiting.map((edge) => edgeRevision(edge)));
-    waiting = waiting.filter((_, index) => running[index] !== revision);
-    if (waiting.length === 0) return;
-    if (Date.now() > until) {
-      const named = waiting.map(({ host, http }) => `${host}:${http}`).join(", ");
-      throw edgeFault(`the edge at ${named} did not take the new routes (${revision}) within a minute`, []);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
-function edgeFault(what: string, log: string[]): TerraceError {
-  return new TerraceError("TERRACE_EDGE", what, {
-    why: log.length === 0 ? undefined : log.map((line) => `  | ${line}`).join("\n"),
-    next: "the edge goes on with the routes it had; look at `terrace logs edge`, then run this again",
-  });
 }
 
 /** Visits what was changed as a visitor would: through the edge, over TLS, checked against the root. */

@@ -142,7 +142,8 @@ function wantedModel(request: PlanRequest, live: EdgeModel | undefined): EdgeMod
   return edgeModel(platform, [...planned, ...kept]);
 }
 
-function readLiveModel({ configs }: ClusterObjects): EdgeModel | undefined {
+/** The routes that the edge has now, as plain data. */
+export function readLiveModel({ configs }: ClusterObjects): EdgeModel | undefined {
   const newest = configs
     .filter(({ Spec }) => Spec.Labels?.[LABEL.stack] === "edge" && Spec.Labels[LABEL.urn]?.endsWith(`::${ROUTES}`))
     .toSorted((a, b) => b.CreatedAt.localeCompare(a.CreatedAt))[0];

@@ -51,7 +51,10 @@ export function oldServerProxy(url: string, origin: string): JsonObject[] {
   const secure = target.protocol === "https:";
   const port = target.port === "" ? (secure ? "443" : "80") : target.port;
   const folder = target.pathname.replace(/\/$/, "");
-  const rewrite = { handler: "rewrite", path_regexp: [{ find: "^/", replace: `${literal(folder)}/` }] };
+  const rewrite = {
+    handler: "rewrite",
+    path_regexp: [{ find: "^/", replace: `${literal(folder).replaceAll("$", "$$$$")}/` }],
+  };
   const headers = {
     request: requestHeaders({ Host: [target.host] }),
     response: { replace: { Location: [{ search_regexp: ownLocation(target, folder), replace: `${origin}$1` }] } },

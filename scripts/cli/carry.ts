@@ -1,39 +1,64 @@
 import { EXIT, type ExitCode, TerraceError } from "../../modules/core/errors.ts";
 import { readRoot } from "../../modules/docker/index.ts";
+import { acquireLock } from "../../modules/engine/index.ts";
 import { bootstrapBase } from "../../modules/host/index.ts";
 import { apply, type Outcome } from "../../stacks/apply.ts";
 import { isEmpty, type Plan } from "../../stacks/model.ts";
+import { lockScopes } from "../../stacks/scopes.ts";
 import { flag, type Input } from "./command.ts";
 import { errorJson, note, paint, print, printError, printJson } from "./output.ts";
 import type { Prepared } from "./prepare.ts";
 import { counts, planJson, showPlan, summary } from "./show-plan.ts";
 
-/**
- * Shows the plan, asks, carries it out, and tells what became of every site.
- *
- * @param brief only the plan's summary, and only the sites that failed
- */
-export async function carry(prepared: Prepared, input: Input, brief = false): Promise<ExitCode> {
-  const { plan } = prepared;
-  const json = flag(input, "json");
-  const faults = plan.sites.flatMap(({ fault }) => fault ?? []);
-  if (!json && !brief) showPlan(plan);
-  if (!json) print(summary(plan));
-  if (isEmpty(plan) && faults.length === 0) {
-    if (json) printJson({ ...planJson(plan), outcomes: [] });
-    return EXIT.done;
-  }
+/** How a run is to be carried out. */
+export interface CarryOptions {
+  /** Only the plan's summary, and only the sites that failed. */
+  brief?: boolean;
+  /** The command, as others see it while they wait. */
+  reason: string;
+  /** Works the plan out anew, after somebody else was waited for. */
+  replan(): Promise<Prepared>;
+}
+
+/** Shows the plan, asks, locks, carries it out, and tells what became of every site. */
+export async function carry(prepared: Prepared, input: Input, options: CarryOptions): Promise<ExitCode> {
+  show(prepared.plan, input, options);
+  if (nothingToDo(prepared.plan)) return finish(prepared.plan, [], input, options);
   if (!(await agreed(input))) {
     note("Nothing was done.");
     return EXIT.failed;
   }
-  const outcomes = await run(prepared);
-  if (json)
-    printJson({
-      ...planJson(plan),
-      outcomes: outcomes.map(({ fault, ...rest }) => ({ ...rest, fault: fault && errorJson(fault) })),
-    });
-  else report(outcomes, plan, brief);
+  return interruptible(async (signal) => {
+    const { docker, plan } = prepared;
+    const request = { docker, platform: plan.platform.name, scopes: lockScopes(plan), reason: options.reason };
+    const lock = await acquireLock({ ...request, noWait: input.options.wait === false, signal, report: note });
+    try {
+      const current = lock.waited ? await options.replan() : prepared;
+      if (lock.waited) show(current.plan, input, options);
+      if (nothingToDo(current.plan)) return finish(current.plan, [], input, options);
+      const outcomes = await run(current, AbortSignal.any([signal, lock.lost]));
+      return finish(current.plan, outcomes, input, options);
+    } finally {
+      await lock.release();
+    }
+  });
+}
+
+function show(plan: Plan, input: Input, { brief = false }: CarryOptions): void {
+  if (flag(input, "json")) return;
+  if (!brief) showPlan(plan);
+  print(summary(plan));
+}
+
+function nothingToDo(plan: Plan): boolean {
+  return isEmpty(plan) && plan.sites.every(({ fault }) => fault === undefined);
+}
+
+function finish(plan: Plan, outcomes: Outcome[], input: Input, { brief = false }: CarryOptions): ExitCode {
+  if (flag(input, "json")) {
+    const told = outcomes.map(({ fault, ...rest }) => ({ ...rest, fault: fault && errorJson(fault) }));
+    printJson({ ...planJson(plan), outcomes: told });
+  } else if (outcomes.length > 0) report(outcomes, plan, brief);
   return outcomes.some(({ fault }) => fault !== undefined) ? EXIT.failed : EXIT.done;
 }
 
@@ -53,7 +78,7 @@ async function agreed(input: Input): Promise<boolean> {
 }
 
 /** Ctrl-C stops between two operations; a second one stops at once. */
-async function run({ docker, plan }: Prepared): Promise<Outcome[]> {
+async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const abort = new AbortController();
   const stop = () => {
     note("stopping after the operation under way; press Ctrl-C again to stop at once");
@@ -66,25 +91,25 @@ async function run({ docker, plan }: Prepared): Promise<Outcome[]> {
   };
   process.once("SIGINT", stop);
   process.once("SIGTERM", stop);
-  const started = performance.now();
-  const report = (line: string) =>
-    note(`${paint.dim(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s`)}  ${line}`);
-  const { http, https } = plan.platform.edge;
   try {
-    const edges = [{ host: "127.0.0.1", http, https }];
-    const makeBase = (reference: string) => bootstrapBase(docker, reference, report);
-    return await apply(plan, {
-      makeBase,
-      docker,
-      signal: abort.signal,
-      report,
-      edges,
-      root: () => readRoot(docker, plan.platform.name),
-    });
+    return await work(abort.signal);
+  } catch (error) {
+    // Timers and calls that the signal ended throw an error of their own around ours.
+    throw abort.signal.aborted ? abort.signal.reason : error;
   } finally {
     process.off("SIGINT", stop);
     process.off("SIGTERM", stop);
   }
+}
+
+async function run({ docker, plan }: Prepared, signal: AbortSignal): Promise<Outcome[]> {
+  const started = performance.now();
+  const report = (line: string) =>
+    note(`${paint.dim(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s`)}  ${line}`);
+  const edges = [{ host: "127.0.0.1", ...plan.platform.edge }];
+  const makeBase = (reference: string) => bootstrapBase(docker, reference, report);
+  const root = () => readRoot(docker, plan.platform.name);
+  return apply(plan, { makeBase, docker, signal, report, edges, root });
 }
 
 function report(outcomes: Outcome[], plan: Plan, brief: boolean): void {

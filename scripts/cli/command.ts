@@ -39,6 +39,7 @@ export const OPTION = {
   asOf: { flags: "--as-of <date>", says: "plan for another day than today (YYYY-MM-DD)" },
   json: { flags: "--json", says: "print one JSON document to standard output" },
   yes: { flags: "--yes", says: "do not ask; required where there is no terminal" },
+  noWait: { flags: "--no-wait", says: "give up at once where somebody else is changing the same" },
 } satisfies Record<string, Option>;
 
 /** An option that takes a value. */

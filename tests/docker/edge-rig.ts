@@ -115,6 +115,20 @@ export class EdgeRig {
     return lines.join("");
   }
 
+  /** Runs a script in a container and gives what it printed. */
+  async run(name: string, script: string): Promise<string> {
+    const exec = await this.container(name).exec({
+      Cmd: ["sh", "-ec", script],
+      AttachStdout: true,
+      AttachStderr: true,
+      Tty: true,
+    });
+    const stream = await exec.start({ Tty: true });
+    const chunks: Buffer[] = [];
+    for await (const chunk of stream) chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks).toString("utf8");
+  }
+
   async plain(host: string, path: string, options: http.RequestOptions = {}): Promise<Answer> {
     const port = await this.#port("8080/tcp");
     const all = { host: "127.0.0.1", port, path, agent: false, ...options };

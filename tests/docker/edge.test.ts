@@ -1,8 +1,10 @@
+import { readdirSync, readFileSync } from "node:fs";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { type EdgeModel, renderEdge, type SiteRoutes } from "../../modules/edge/index.ts";
 import { EdgeRig } from "./edge-rig.ts";
 
@@ -302,6 +304,57 @@ describe("the configuration", () => {
       "a page",
     );
   });
+});
+
+test("Caddy takes every configuration of the golden files, and one of 1,000 sites within 10 s", async () => {
+  await rig.container("config").start();
+  const folder = new URL("../golden/edge/", import.meta.url);
+  for (const file of readdirSync(folder).filter((name) => name.endsWith(".golden"))) {
+    const { sites: given, ...rest } = parse(
+      readFileSync(new URL(file, folder), "utf8").split("\n----\n")[0] ?? "",
+    ) as EdgeModel;
+    await rig.deploy({ ...model, ...rest, platform: file, sites: given.map((site) => ({ ...SITE, ...site })) });
+  }
+  const upstream = { kind: "service", name: "nobody", port: 8080 } as const;
+  const many = Array.from({ length: 1000 }, (_, index) => ({
+    ...SITE,
+    site: `s${index}`,
+    host: `s${index}.test.localhost`,
+    upstream,
+  }));
+  const start = Date.now();
+  await rig.deploy({ ...model, sites: [...model.sites, ...many] });
+  expect(Date.now() - start).toBeLessThan(10_000);
+  expect((await rig.secure("finance.test.localhost", "/")).status).toBe(200);
+  await rig.deploy(model);
+});
+
+test("certificates stay good when the intermediate one, which lives a week, is renewed", async () => {
+  // One that began 6 days ago and ends tomorrow is due. Caddy 2.6 alone would sign the next one with a root that nobody knows.
+  const aged = await rig.run(
+    "edge",
+    `cd /tmp && mkdir aged && : >aged/index && echo 01 >aged/serial
+    printf '%s\\n' '[ca]' 'default_ca=d' '[d]' 'database=aged/index' 'serial=aged/serial' 'new_certs_dir=aged' 'default_md=sha256' \\
+      'policy=p' '[p]' 'commonName=supplied' '[x]' 'basicConstraints=critical,CA:TRUE,pathlen:0' 'keyUsage=critical,keyCertSign' >aged/conf
+    openssl ecparam -name prime256v1 -genkey -noout -out aged/key
+    openssl req -new -key aged/key -subj /CN=aged -out aged/csr -config aged/conf 2>/dev/null ||
+      openssl req -new -key aged/key -subj /CN=aged -out aged/csr
+    openssl ca -batch -notext -config aged/conf -extensions x -cert root/ca.crt -keyfile root/ca.key -in aged/csr -out aged/crt \\
+      -startdate $(date -u -d '-6 days' +%Y%m%d%H%M%SZ) -enddate $(date -u -d '+1 day' +%Y%m%d%H%M%SZ) 2>/dev/null
+    cp aged/crt /data/caddy/pki/authorities/local/intermediate.crt
+    cp aged/key /data/caddy/pki/authorities/local/intermediate.key
+    rm -r /data/caddy/certificates
+    openssl x509 -in aged/crt -noout -subject -issuer`,
+  );
+  expect(aged).toMatch(/subject=CN = aged\s+issuer=CN = Terrace tt-/);
+  await rig.container("edge").restart();
+  await rig.until(async () => (await rig.revision()).length === 12, "the edge");
+  const renewed = await rig.run(
+    "edge",
+    "openssl x509 -in /data/caddy/pki/authorities/local/intermediate.crt -noout -subject -issuer",
+  );
+  expect(renewed).toMatch(/subject=CN = Terrace test edge\s+issuer=CN = Terrace tt-/);
+  expect((await rig.secure("finance.test.localhost", "/", { agent: false })).status).toBe(200);
 });
 
 test("the edge ends with an error when Caddy dies, and cleanly when it is asked to", async () => {

@@ -1,0 +1,258 @@
+import { hostname, userInfo } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import type Dockerode from "dockerode";
+import { TerraceError } from "../core/errors.ts";
+import { LABEL } from "../core/labels.ts";
+import { call, get, type RawContent } from "../docker/index.ts";
+import { objectName } from "../names/index.ts";
+
+/** Who holds a lock, as others see it. */
+export interface LockHolder {
+  /** `all`, or the stack that is locked, e.g. `site-finance`. */
+  scope: string;
+  user: string;
+  host: string;
+  /** Process on that host. */
+  pid: number;
+  /** The command, e.g. `up finance`. */
+  reason: string;
+  /** ISO 8601. */
+  since: string;
+}
+
+export interface LockRequest {
+  docker: Dockerode;
+  platform: string;
+  /** Stacks to lock; `["all"]` for everything at once. */
+  scopes: string[];
+  reason: string;
+  /** Give up at once where somebody holds it. */
+  noWait: boolean;
+  signal: AbortSignal;
+  report(line: string): void;
+}
+
+export interface Lock {
+  /** Whether somebody else held it first: what was planned before may be done by now. */
+  waited: boolean;
+  /** Ends where the lock was taken away, e.g. because this process was stopped for longer than the lease. */
+  lost: AbortSignal;
+  release(): Promise<void>;
+}
+
+export const ALL = "all";
+
+/** A holder that has not renewed its lock for this long is gone, in ms. Watched by one's own clock: clocks of hosts differ. */
+const LEASE = 30_000;
+const HEARTBEAT = 8_000;
+const POLL = 500;
+const SCOPE = "terrace.lock";
+const HOLDER = "terrace.lock.holder";
+const BEAT = "terrace.lock.beat";
+
+/**
+ * Takes locks of a platform, waiting for whoever holds them. A lock is a Swarm config: its name is unique, so creating it is
+ * atomic, and its labels tell who holds it. It is renewed while held; one that is not renewed is taken over.
+ *
+ * @throws TerraceError `TERRACE_LOCKED` where it is held and `noWait` is set
+ */
+export async function acquireLock(request: LockRequest): Promise<Lock> {
+  const held: string[] = [];
+  let waited = false;
+  try {
+    // In one order for everybody, so that two who want the same ones never wait for each other.
+    for (const scope of [...request.scopes].sort()) {
+      const { id, hadToWait } = await acquire(request, scope);
+      held.push(id);
+      waited ||= hadToWait;
+    }
+  } catch (error) {
+    await Promise.all(held.map((id) => drop(request.docker, id)));
+    throw error;
+  }
+  return keep(request.docker, held, waited);
+}
+
+/** All locks of a platform that exist now. */
+export async function listLocks(docker: Dockerode, platform: string): Promise<(LockHolder & { id: string })[]> {
+  return (await readLocks(docker, platform)).map(({ ID, Spec }) => ({ ...holderOf(Spec.Labels), id: ID }));
+}
+
+/** Takes a lock away from its holder, who notices at the next renewal and stops. */
+export async function breakLock(docker: Dockerode, id: string): Promise<void> {
+  await drop(docker, id);
+}
+
+async function acquire(request: LockRequest, scope: string): Promise<{ id: string; hadToWait: boolean }> {
+  const watched = new Map<string, { version: number; since: number }>();
+  let told = "";
+  for (let hadToWait = false; ; hadToWait = true) {
+    request.signal.throwIfAborted();
+    const id = await create(request, scope);
+    const locks = await readLocks(request.docker, request.platform);
+    const others = locks.filter(({ ID, Spec }) => ID !== id && conflicts(scope, Spec.Labels?.[SCOPE] ?? ""));
+    const blocking = id === undefined || others.length > 0;
+    if (!blocking) return { id, hadToWait };
+    // Whoever wants everything keeps its place, so that small deploys can't starve it; the others step back.
+    if (id !== undefined && scope !== ALL) await drop(request.docker, id);
+    const [first] = others;
+    if (first !== undefined) {
+      const holder = holderOf(first.Spec.Labels);
+      if (request.noWait) {
+        if (id !== undefined) await drop(request.docker, id);
+        throw lockedError(holder);
+      }
+      if (told !== first.ID) request.report(`waiting for ${describeHolder(holder)}`);
+      told = first.ID;
+    }
+    for (const other of others) if (isGone(other, watched)) await takeOver(request, other);
+    if (id !== undefined && scope === ALL) {
+      await othersGone(request, id, scope, watched);
+      return { id, hadToWait: true };
+    }
+    await sleep(POLL, undefined, { signal: request.signal });
+  }
+}
+
+/** Waits, holding the lock on everything, until those who were there first are done. */
+async function othersGone(
+  request: LockRequest,
+  id: string,
+  scope: string,
+  watched: Map<string, { version: number; since: number }>,
+): Promise<void> {
+  const { lost, release } = keep(request.docker, [id], true, false);
+  try {
+    for (;;) {
+      request.signal.throwIfAborted();
+      lost.throwIfAborted();
+      const locks = await readLocks(request.docker, request.platform);
+      const others = locks.filter(({ ID, Spec }) => ID !== id && conflicts(scope, Spec.Labels?.[SCOPE] ?? ""));
+      if (others.length === 0) return;
+      for (const other of others) if (isGone(other, watched)) await takeOver(request, other);
+      await sleep(POLL, undefined, { signal: request.signal });
+    }
+  } catch (error) {
+    await drop(request.docker, id);
+    throw error;
+  } finally {
+    await release();
+  }
+}
+
+/** Two locks conflict on the same stack, and the one on everything with each. The edge is locked for moments only, within either. */
+function conflicts(wanted: string, other: string): boolean {
+  if (wanted === other) return true;
+  if (wanted === "edge" || other === "edge") return false;
+  return wanted === ALL || other === ALL;
+}
+
+async function create({ docker, platform, reason }: LockRequest, scope: string): Promise<string | undefined> {
+  const holder = {
+    user: userInfo().username,
+    host: hostname(),
+    pid: process.pid,
+    reason,
+    since: new Date().toISOString(),
+  };
+  const body = {
+    Name: objectName(platform, "lock", scope),
+    Data: Buffer.from("lock").toString("base64"),
+    Labels: { [LABEL.platform]: platform, [SCOPE]: scope, [HOLDER]: JSON.stringify(holder), [BEAT]: "0" },
+  };
+  try {
+    return (await call<{ ID: string }>(docker, "POST", "/configs/create", {}, body)).ID;
+  } catch (error) {
+    if ((error as { statusCode?: number }).statusCode === 409) return undefined;
+    throw error;
+  }
+}
+
+function readLocks(docker: Dockerode, platform: string): Promise<RawContent[]> {
+  return get<RawContent[] | null>(docker, "/configs", {
+    filters: { label: [`${LABEL.platform}=${platform}`, SCOPE] },
+  }).then((locks) => locks ?? []);
+}
+
+function holderOf(labels: Record<string, string> = {}): LockHolder {
+  const unknown = { user: "unknown", host: "unknown", pid: 0, reason: "unknown", since: "" };
+  try {
+    return { ...unknown, ...JSON.parse(labels[HOLDER] ?? "{}"), scope: labels[SCOPE] ?? "" };
+  } catch {
+    return { ...unknown, scope: labels[SCOPE] ?? "" };
+  }
+}
+
+/** Gone: its process has ended on this very host, or nobody renewed it for a whole lease. */
+function isGone(lock: RawContent, watched: Map<string, { version: number; since: number }>): boolean {
+  const holder = holderOf(lock.Spec.Labels);
+  if (holder.host === hostname() && holder.pid > 0 && !isAlive(holder.pid)) return true;
+  const seen = watched.get(lock.ID);
+  if (seen?.version !== lock.Version.Index) watched.set(lock.ID, { version: lock.Version.Index, since: Date.now() });
+  else return Date.now() - seen.since > LEASE;
+  return false;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+async function takeOver({ docker, report }: LockRequest, lock: RawContent): Promise<void> {
+  report(`the holder is gone; taking over from ${describeHolder(holderOf(lock.Spec.Labels))}`);
+  await drop(docker, lock.ID);
+}
+
+/** Renews locks until they are released. */
+function keep(docker: Dockerode, ids: string[], waited: boolean, dropAtEnd = true): Lock {
+  const lost = new AbortController();
+  const timer = setInterval(() => {
+    for (const id of ids) renew(docker, id).catch((error) => lost.abort(lostError(error)));
+  }, HEARTBEAT);
+  timer.unref();
+  const release = async () => {
+    clearInterval(timer);
+    if (dropAtEnd) await Promise.all(ids.map((id) => drop(docker, id)));
+  };
+  return { waited, lost: lost.signal, release };
+}
+
+async function renew(docker: Dockerode, id: string): Promise<void> {
+  const { Version, Spec } = await get<RawContent>(docker, `/configs/${id}`);
+  const Labels = { ...Spec.Labels, [BEAT]: String(Number(Spec.Labels?.[BEAT] ?? 0) + 1) };
+  await call(docker, "POST", `/configs/${id}/update`, { version: Version.Index }, { ...Spec, Labels });
+}
+
+async function drop(docker: Dockerode, id: string): Promise<void> {
+  await call(docker, "DELETE", `/configs/${id}`).catch((error: { statusCode?: number }) => {
+    if (error.statusCode !== 404) throw error;
+  });
+}
+
+/** `up finance by root on vm (process 812), since 2026-11-23 18:00:12 UTC` */
+export function describeHolder({ user, host, pid, reason, since }: LockHolder): string {
+  return `\`${reason}\` by ${user} on ${host} (process ${pid}), since ${since.slice(0, 19).replace("T", " ")} UTC`;
+}
+
+function lockedError(holder: LockHolder): TerraceError {
+  return new TerraceError(
+    "TERRACE_LOCKED",
+    `${holder.scope === ALL ? "the platform" : holder.scope} is being changed by somebody else`,
+    {
+      why: describeHolder(holder),
+      next: "wait and run this again, or leave --no-wait out; `terrace lock` shows all locks",
+    },
+  );
+}
+
+function lostError(cause: unknown): TerraceError {
+  return new TerraceError("TERRACE_LOCK_LOST", "the lock of this run was taken away", {
+    why: cause instanceof Error ? cause.message : String(cause),
+    next: "see `terrace lock`, then run this again: it goes on where it stopped",
+    cause,
+  });
+}

@@ -1,0 +1,17 @@
+import { ALL } from "../modules/engine/index.ts";
+import { siteStack } from "../modules/names/index.ts";
+import type { Plan } from "./model.ts";
+
+/** A plan for more sites than this takes one lock for everything: many small ones would cost more than the waiting they save. */
+const MANY = 8;
+
+/** What a plan must lock: the sites that it changes, or everything where it changes what they share. */
+export function lockScopes(plan: Plan): string[] {
+  const changed = plan.sites.filter(
+    ({ site, changes }) => changes.length > 0 || plan.routes.some((route) => route.site === site.name),
+  );
+  const shared = [...plan.base, ...plan.extras, ...plan.leftovers];
+  const edge = plan.edgeChanges.some(({ kind, name }) => kind === "service" && name.endsWith("_caddy"));
+  if (shared.length > 0 || edge || changed.length > MANY || changed.length === 0) return [ALL];
+  return changed.map(({ site }) => siteStack(site.name));
+}

@@ -1,0 +1,40 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { EDGE } from "../../modules/edge/index.ts";
+import { BASE_RECIPE, IMAGES } from "../../modules/images/index.ts";
+
+const folder = new URL("../../modules/images/", import.meta.url);
+const text = (path: string) => readFileSync(new URL(path, folder), "utf8");
+
+test("each image has its folder", () => {
+  const folders = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const names = IMAGES.map(({ name }) => name as string);
+  expect(names.filter((name) => !folders.some((entry) => entry.name === name))).toEqual([]);
+});
+
+test("images run as a user without rights, and only packages of the distribution are in them", () => {
+  for (const image of ["static", "edge"]) {
+    const recipe = text(`${image}/Dockerfile`);
+    expect(recipe).toMatch(/^ARG BASE\nFROM \$\{BASE\}\n/);
+    expect(recipe).toContain("\nUSER 10001:10001\n");
+    expect(recipe).not.toMatch(/https?:|ADD |curl -|wget/);
+  }
+});
+
+test("the edge's image agrees with the configuration that it gets", () => {
+  const script = text("edge/edge.sh");
+  const start = JSON.parse(text("edge/start.json")) as { admin: { listen: string }; storage: { root: string } };
+  expect(start.admin.listen).toBe(EDGE.admin);
+  expect(start.storage.root).toBe(EDGE.data);
+  expect(text("edge/start.json")).toContain(EDGE.revisionHost);
+  expect(script).toContain(`socket=${EDGE.admin.replace("unix/", "")}\n`);
+  expect(script).toContain(`authority=${EDGE.data}/pki/authorities/local\n`);
+  expect(EDGE.rootCertificate).toBe(`${/^ {2}root=(.*)$/m.exec(script)?.[1]}/ca.crt`);
+  expect(EDGE.rootKey).toBe(`${/^ {2}root=(.*)$/m.exec(script)?.[1]}/ca.key`);
+});
+
+test("the base image asks the distribution's own mirror, through nothing of this machine", () => {
+  for (const source of BASE_RECIPE.sources)
+    expect(source).toMatch(/^deb http:\/\/deb\.debian\.org\/debian(-security)? bookworm/);
+  expect(BASE_RECIPE.cleaned).toContain("etc/apt/apt.conf.d/99mmdebstrap");
+});
