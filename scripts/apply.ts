@@ -1,20 +1,42 @@
-import { type Command, OPTION } from "./cli/command.ts";
+import type { ExitCode } from "../modules/core/errors.ts";
+import { type Command, type Input, OPTION } from "./cli/command.ts";
 
 export const apply: Command = {
   name: "apply",
   summary: "Make the cluster as the files say",
   details:
     "Shows the plan, asks, carries it out and waits: each changed site is visited through the edge over TLS. Exits with 1 where a site does not come up; its earlier version then goes on serving.",
-  arguments: [{ name: "sites...", required: false, says: "only these sites; all where none is named" }],
+  arguments: [{ name: "what...", required: false, says: "sites, or one plan file; all sites where nothing is named" }],
   options: [OPTION.env, OPTION.asOf, OPTION.json, OPTION.yes, OPTION.noWait],
   examples: [
     { line: "terrace apply", says: "show, ask, do" },
     { line: "terrace apply finance --yes", says: "one site, without asking" },
+    { line: "terrace apply review.plan", says: "just what was reviewed, or nothing" },
   ],
   async run(input) {
-    const { prepare } = await import("./cli/prepare.ts");
-    const { carry } = await import("./cli/carry.ts");
+    const [first] = input.arguments;
+    if (first !== undefined && /[./]/.test(first)) return applyFile(first, input);
+    const [{ prepare }, { carry }] = await Promise.all([import("./cli/prepare.ts"), import("./cli/carry.ts")]);
     const replan = () => prepare(input, input.arguments);
     return carry(await replan(), input, { reason: ["apply", ...input.arguments].join(" "), replan });
   },
 };
+
+/** Carries a reviewed plan out where it would do exactly what it says; site names have no dots, so a name with one is a file's. */
+async function applyFile(path: string, input: Input): Promise<ExitCode> {
+  const [{ prepare }, { carry }, { parsePlanFile, requireSame }, { readText }] = await Promise.all([
+    import("./cli/prepare.ts"),
+    import("./cli/carry.ts"),
+    import("../stacks/plan-file.ts"),
+    import("./cli/workspace.ts"),
+  ]);
+  const reviewed = parsePlanFile(await readText(path), path);
+  const { only, env, date } = reviewed.request;
+  const request = { arguments: only, options: { ...input.options, env, asOf: date } };
+  const replan = async () => {
+    const prepared = await prepare(request, only);
+    requireSame(reviewed, prepared.plan);
+    return prepared;
+  };
+  return carry(await replan(), request, { reason: `apply ${path}`, replan });
+}

@@ -1,5 +1,7 @@
 import { EXIT } from "../modules/core/errors.ts";
-import { type Command, flag, OPTION } from "./cli/command.ts";
+import type { Plan } from "../stacks/model.ts";
+import type { PlanFile } from "../stacks/plan-file.ts";
+import { type Command, flag, type Input, OPTION, text } from "./cli/command.ts";
 import { print, printError, printJson } from "./cli/output.ts";
 
 export const plan: Command = {
@@ -11,28 +13,47 @@ export const plan: Command = {
     OPTION.env,
     OPTION.asOf,
     OPTION.json,
+    { flags: "--markdown", says: "print it as a comment for a merge request" },
+    { flags: "-o, --output <file>", says: "also write the plan to a file, for `terrace apply FILE`" },
     { flags: "--detailed-exitcode", says: "exit with 3 where there are changes" },
   ],
   examples: [
     { line: "terrace plan", says: "what would change, for all sites" },
     { line: "terrace plan finance --json", says: "for one site, as JSON" },
+    { line: "terrace plan -o review.plan", says: "keep it, so that `terrace apply review.plan` does just this" },
     { line: "terrace plan --as-of 2027-01-05", says: "what would change on that day" },
   ],
   async run(input) {
-    const { prepare } = await import("./cli/prepare.ts");
-    const { showPlan, planJson, summary } = await import("./cli/show-plan.ts");
-    const { plan: made } = await prepare(input, input.arguments);
+    const [{ prepare }, { isEmpty }] = await Promise.all([import("./cli/prepare.ts"), import("../stacks/model.ts")]);
+    const { plan: made, workspace } = await prepare(input, input.arguments);
+    const file = text(input, "output");
+    if (file !== undefined)
+      await write(file, made, { only: input.arguments, env: text(input, "env"), date: workspace.date });
+    await show(made, input, file === undefined ? "terrace apply" : `terrace apply ${file}`);
     const faults = made.sites.flatMap(({ fault }) => fault ?? []);
-    const { isEmpty } = await import("../stacks/model.ts");
-    const changes = !isEmpty(made);
-    if (flag(input, "json")) printJson(planJson(made));
-    else {
-      showPlan(made);
-      print(summary(made));
-      if (changes) print("Next: terrace apply");
-    }
     for (const fault of faults) printError(fault);
     if (faults.length > 0) return EXIT.failed;
-    return changes && flag(input, "detailedExitcode") ? EXIT.changes : EXIT.done;
+    return !isEmpty(made) && flag(input, "detailedExitcode") ? EXIT.changes : EXIT.done;
   },
 };
+
+async function show(plan: Plan, input: Input, next: string): Promise<void> {
+  if (flag(input, "markdown")) {
+    const { planMarkdown } = await import("./cli/markdown.ts");
+    return print(planMarkdown(plan).trimEnd());
+  }
+  const { showPlan, planJson, summary } = await import("./cli/show-plan.ts");
+  if (flag(input, "json")) return printJson(planJson(plan));
+  const { isEmpty } = await import("../stacks/model.ts");
+  showPlan(plan);
+  print(summary(plan));
+  if (!isEmpty(plan)) print(`Next: ${next}`);
+}
+
+async function write(path: string, plan: Plan, request: PlanFile["request"]): Promise<void> {
+  const [{ writeFile }, { toPlanFile }] = await Promise.all([
+    import("node:fs/promises"),
+    import("../stacks/plan-file.ts"),
+  ]);
+  await writeFile(path, `${JSON.stringify(toPlanFile(plan, request, new Date()), null, 1)}\n`);
+}

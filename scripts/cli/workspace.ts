@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { EXIT, TerraceError } from "../../modules/core/errors.ts";
 import type { Problem } from "../../modules/core/problem.ts";
 import type { Platform } from "../../modules/platform/index.ts";
@@ -62,5 +63,13 @@ function requireSites(only: string[], sites: Site[]): void {
   throw new TerraceError("TERRACE_NO_SUCH_SITE", `there is no site ${missing}`, {
     next: `the sites are ${known.join(", ")}`,
     exitCode: EXIT.usage,
+  });
+}
+
+/** Reads a file that the user named. */
+export async function readText(path: string): Promise<string> {
+  return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    const why = error.code === "ENOENT" ? "it is not there" : error.message;
+    throw new TerraceError("TERRACE_NO_FILE", `${path} cannot be read`, { why, exitCode: EXIT.usage });
   });
 }
