@@ -1,6 +1,6 @@
-import { EXIT } from "../modules/core/errors.ts";
+import { EXIT, type ExitCode } from "../modules/core/errors.ts";
 import type { SiteStatus } from "../stacks/status.ts";
-import { type Command, flag, OPTION } from "./cli/command.ts";
+import { type Command, flag, type Input, OPTION } from "./cli/command.ts";
 import { paint, print, printJson } from "./cli/output.ts";
 
 export const status: Command = {
@@ -9,12 +9,19 @@ export const status: Command = {
   details:
     "Visits each site through the edge, checked against the platform's root. Exits with 1 where a site does not do what its file says.",
   arguments: [{ name: "sites...", required: false, says: "only these sites; all where none is named" }],
-  options: [OPTION.env, OPTION.asOf, OPTION.json],
+  options: [
+    OPTION.env,
+    OPTION.asOf,
+    OPTION.json,
+    { flags: "--drift", says: "show only what was changed or removed by hand; exits with 1 where anything was" },
+  ],
   examples: [
     { line: "terrace status", says: "all sites" },
     { line: "terrace status --json", says: "for a monitoring system" },
+    { line: "terrace status --drift", says: "for a scheduled check" },
   ],
   async run(input) {
+    if (flag(input, "drift")) return showDrift(input);
     const [{ openWorkspace }, { connect }, { readRoot }, { readStatus }, { table }] = await Promise.all([
       import("./cli/workspace.ts"),
       import("../modules/docker/index.ts"),
@@ -48,6 +55,21 @@ export const status: Command = {
     return bad.length === 0 ? EXIT.done : EXIT.failed;
   },
 };
+
+async function showDrift(input: Input): Promise<ExitCode> {
+  const [{ prepare }, { allChanges }, { showChange, changeJson }] = await Promise.all([
+    import("./cli/prepare.ts"),
+    import("../stacks/model.ts"),
+    import("./cli/show-plan.ts"),
+  ]);
+  const { plan } = await prepare(input, input.arguments);
+  const drifted = allChanges(plan).filter(({ reason }) => reason === "drift");
+  if (flag(input, "json")) printJson(drifted.map(changeJson));
+  else for (const change of drifted) showChange(change);
+  if (!flag(input, "json"))
+    print(drifted.length === 0 ? "Nothing was changed by hand." : "Next: terrace apply puts it back");
+  return drifted.length === 0 ? EXIT.done : EXIT.failed;
+}
 
 function row(site: SiteStatus): string[] {
   const http = site.http === 0 ? "none" : String(site.http);

@@ -54,12 +54,12 @@ export async function makePlan(request: PlanRequest): Promise<Plan> {
   const live = new LiveIndex(toLive(objects, platform.name));
   if (request.only.length === 0) refuseLostFiles(request.sites, live);
   const planning = { request, images, live, cache: new EvaluationCache(`${root}\n${platform.name}`) };
-  const base = await stackChanges(platformSource(planning), planning);
+  const base = removedByHand(await stackChanges(platformSource(planning), planning), live.stacks().length > 0);
   const extras = await Promise.all((request.extras ?? []).map((extra) => stackChanges(extra(images), planning)));
-  const sites = await Promise.all(request.sites.map((site) => planSite(site, planning)));
   const liveModel = readLiveModel(objects);
+  const sites = await Promise.all(request.sites.map((site) => planSite(site, planning, liveModel)));
   const edge = { platform: platform.name, images, model: wantedModel(request, liveModel) };
-  const edgeChanges = await stackChanges(edgeSource(edge), planning);
+  const edgeChanges = removedByHand(await stackChanges(edgeSource(edge), planning), live.ofStack("edge").length > 0);
   planning.cache.save();
   return {
     platform,
@@ -86,7 +86,7 @@ function edgeSource(inputs: EdgeInputs): StackSource {
   return { stack: "edge", inputs, program: async () => (await import("./edge/edge.ts")).edgeProgram(inputs) };
 }
 
-async function planSite(site: Site, planning: Planning): Promise<SitePlan> {
+async function planSite(site: Site, planning: Planning, liveModel: EdgeModel | undefined): Promise<SitePlan> {
   const { platform, root, date } = planning.request;
   const stack = siteStack(site.name);
   const { service: draft } = describe(platform.name, site, date);
@@ -99,11 +99,22 @@ async function planSite(site: Site, planning: Planning): Promise<SitePlan> {
     const remembered = Object.keys(inputs.secrets).length === 0 ? inputs : undefined;
     const program = async () => (await import("./site/site.ts")).siteProgram(inputs);
     const changes = await stackChanges({ stack, inputs: remembered, program }, planning);
-    return { ...plan, image: inputs.image, changes };
+    const served =
+      liveModel?.sites.some((each) => each.site === site.name && each.upstream.kind === "service") ?? false;
+    return { ...plan, image: inputs.image, changes: removedByHand(changes, served) };
   } catch (error) {
     if (error instanceof TerraceError) return { ...plan, fault: error };
     throw error;
   }
+}
+
+/**
+ * Nothing keeps a record of what was there, but what remains tells: where a route leads to a service, or other parts of a stack are
+ * live, what is missing was there and somebody removed it.
+ */
+function removedByHand(changes: Change[], wasThere: boolean): Change[] {
+  const lost = ({ action, kind }: Change) => action === "create" && (kind === "service" || kind === "network");
+  return wasThere ? changes.map((change) => (lost(change) ? { ...change, reason: "drift" } : change)) : changes;
 }
 
 function isPlanned({ only }: PlanRequest, site: string): boolean {

@@ -88,9 +88,10 @@ async function siteStatus(
   const edge = edges[0];
   if (edge === undefined) throw new Error("no edge to visit sites through");
   const answer = await visit(edge, host, root);
-  const wanted = service?.Spec.Mode?.Replicated?.Replicas ?? 0;
-  const image = service?.Spec.TaskTemplate?.ContainerSpec?.Image;
   const state = siteState(site, date);
+  const served = state === "live" && site.serve.kind !== "proxy";
+  const wanted = service?.Spec.Mode?.Replicated?.Replicas ?? (served ? site.scale.replicas : 0);
+  const image = service?.Spec.TaskTemplate?.ContainerSpec?.Image;
   const answers = answer.status > 0 && answer.status < 500 && (state !== "redirect" || answer.location !== undefined);
   return {
     site: site.name,

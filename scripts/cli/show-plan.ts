@@ -20,9 +20,10 @@ export function showPlan(plan: Plan): void {
   }
 }
 
-function showChange({ action, kind, name, reason, restarts, properties, desired }: Change): void {
+/** One object, and its properties that change. */
+export function showChange({ action, kind, name, reason, restarts, properties, desired }: Change): void {
   const remarks = [
-    reason === "drift" ? "changed by hand, will be put back" : "",
+    reason === "drift" ? `${action === "create" ? "removed" : "changed"} by hand, will be put back` : "",
     restarts ? restartRemark(desired) : "",
   ];
   const remark = remarks.filter(Boolean).join("; ");
@@ -72,17 +73,14 @@ export function counts(plan: Plan, create: string, update: string, remove: strin
 
 /** A plan as machines read it. */
 export function planJson(plan: Plan): object {
-  const changes = allChanges(plan).map(({ stack, action, kind, name, reason, restarts, properties }) => ({
-    stack,
-    action,
-    kind,
-    name,
-    reason,
-    restarts,
-    properties,
-  }));
+  const changes = allChanges(plan).map(changeJson);
   const faults = plan.sites.flatMap(({ site, fault }) =>
     fault === undefined ? [] : [{ site: site.name, code: fault.code, message: fault.message }],
   );
   return { platform: plan.platform.name, changes, routes: plan.routes, faults };
+}
+
+/** A change as machines read it. */
+export function changeJson({ stack, action, kind, name, reason, restarts, properties }: Change): object {
+  return { stack, action, kind, name, reason, restarts, properties };
 }
