@@ -3,7 +3,7 @@ import { converge, removeOldImages } from "../modules/docker/index.ts";
 import type { SiteRoutes } from "../modules/edge/index.ts";
 import type { Change } from "../modules/engine/index.ts";
 import { carryOut, idsOf, type Run, remove } from "../modules/engine/index.ts";
-import { imageName, siteStack } from "../modules/names/index.ts";
+import { imageName, objectName, siteStack } from "../modules/names/index.ts";
 import { type EdgeAddress, visit } from "../modules/probe/index.ts";
 import { mapLimit } from "./limit.ts";
 import type { Plan, SitePlan } from "./model.ts";
@@ -50,17 +50,13 @@ export async function apply(plan: Plan, context: ApplyContext): Promise<Outcome[
 async function deploySite(plan: SitePlan, whole: Plan, run: Run): Promise<Outcome> {
   const { site, changes, stack } = plan;
   const changed = changes.length > 0 || whole.routes.some((route) => route.site === site.name);
-  const outcome: Outcome = {
-    site: site.name,
-    url: siteUrl(whole, site.domains.canonical.ascii),
-    changed,
-    fault: plan.fault,
-  };
-  const service = changes.find(({ kind, action }) => kind === "service" && action !== "delete");
-  if (plan.fault !== undefined || changes.length === 0) return outcome;
+  const url = siteUrl(whole, site.domains.canonical.ascii);
+  const outcome: Outcome = { site: site.name, url, changed, fault: plan.fault };
+  if (plan.fault !== undefined || !changed) return outcome;
   try {
     await carryOut(changes, run);
-    if (service !== undefined) await comesUp(service, plan, run);
+    // Also where only its routes change: a run that was cut off may have left it on its way up.
+    if (plan.draft.source.kind !== "none") await comesUp(plan, whole.platform.name, run);
     return outcome;
   } catch (error) {
     if (run.signal.aborted) throw error;
@@ -68,28 +64,33 @@ async function deploySite(plan: SitePlan, whole: Plan, run: Run): Promise<Outcom
   }
 }
 
-/** Waits for a service. One that was not there before and does not come up is taken away again. */
-async function comesUp(service: Change, { site, draft }: SitePlan, run: Run): Promise<void> {
-  const id = run.ids.get(`service ${service.name}`) ?? "";
+/** Waits for a site's service. One that was not there before and does not come up is taken away again. */
+async function comesUp({ site, draft, stack, changes }: SitePlan, platform: string, run: Run): Promise<void> {
+  const name = objectName(platform, stack, "web");
+  const id = run.ids.get(`service ${name}`) ?? name;
   const fault = await converge(run.docker, id, MINUTE + (draft.health?.start ?? 0), run.signal);
   if (fault === undefined) return;
-  if (service.live === undefined) {
-    const { kind, name, platform, stack, urn } = service;
-    const live = { kind, name, platform, stack, urn, id, version: 0, spec: {}, hash: "" };
-    await remove([{ ...service, action: "delete", live }], run);
-  }
-  const before =
-    service.live === undefined
-      ? "it has no earlier version; its service was taken away again"
-      : "the version before still serves";
+  const created = changes.find(({ kind, action }) => kind === "service" && action === "create");
+  if (created !== undefined) await takeAway(created, id, run);
+  const log = fault.log.map((line) => `  | ${line}`).join("\n");
   throw new TerraceError("TERRACE_SITE_DOWN", `${site.name} did not come up: ${fault.why}`, {
     where: `site-configs/${site.name}.yaml`,
-    why:
-      fault.log.length === 0
-        ? "it wrote nothing to its log"
-        : `its last lines:\n${fault.log.map((line) => `  | ${line}`).join("\n")}`,
-    next: fault.rolledBack || service.live === undefined ? before : `${before}, if it could; see \`terrace status\``,
+    why: fault.log.length === 0 ? "it wrote nothing to its log" : `its last lines:\n${log}`,
+    next: whatServes(created !== undefined, fault.rolledBack),
   });
+}
+
+function whatServes(created: boolean, rolledBack: boolean): string {
+  if (created) return "it has no earlier version; its service was taken away again";
+  return rolledBack
+    ? "the version before still serves"
+    : "the version before serves on as far as it can; see `terrace status`";
+}
+
+async function takeAway(created: Change, id: string, run: Run): Promise<void> {
+  const { kind, name, platform, stack, urn } = created;
+  const live = { kind, name, platform, stack, urn, id, version: 0, spec: {}, hash: "" };
+  await remove([{ ...created, action: "delete", live }], run);
 }
 
 function siteFault(site: string, stack: string, error: unknown): TerraceError {

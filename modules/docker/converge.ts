@@ -1,6 +1,7 @@
 import type Dockerode from "dockerode";
 import { LABEL } from "../core/labels.ts";
-import { get, getBytes, type RawService } from "./read.ts";
+import { get, getBytes } from "./call.ts";
+import type { RawService } from "./read.ts";
 
 export interface RawTask {
   ID: string;

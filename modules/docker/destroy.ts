@@ -1,6 +1,7 @@
 import type Dockerode from "dockerode";
 import { LABEL } from "../core/labels.ts";
-import { call, get, readCluster } from "./read.ts";
+import { call, get, isBroken } from "./call.ts";
+import { readCluster } from "./read.ts";
 
 export interface Doomed {
   kind: "service" | "config" | "secret" | "network" | "volume" | "image";
@@ -54,7 +55,7 @@ export async function destroyObject(docker: Dockerode, { kind, id }: Doomed, sig
     } catch (error) {
       if ((error as { statusCode?: number }).statusCode === 404) return;
       const held = /in use|active endpoints|in-use|being used|conflict/i.test(String(error));
-      if (!held || attempt === 200) throw error;
+      if ((!held && !isBroken(error)) || attempt === 200) throw error;
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
   }

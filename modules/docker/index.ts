@@ -1,4 +1,6 @@
 /** The Docker Engine API, as Terrace uses it. */
+
+export { call, get, isBroken, type Query } from "./call.ts";
 export { removeOldImages } from "./cleanup.ts";
 export { agree, connect } from "./client.ts";
 export { converge, type Fault, judge, type RawTask } from "./converge.ts";
@@ -7,8 +9,6 @@ export { type Build, buildImage, pullImage } from "./images.ts";
 export { serviceLog } from "./logs.ts";
 export {
   type ClusterObjects,
-  call,
-  get,
   type RawContent,
   type RawNetwork,
   type RawService,

@@ -1,5 +1,6 @@
 import type Dockerode from "dockerode";
 import { LABEL } from "../core/labels.ts";
+import { get } from "./call.ts";
 
 /** Everything of a platform that lives in the cluster, in the shapes of the API. */
 export interface ClusterObjects {
@@ -69,51 +70,4 @@ export async function readCluster(docker: Dockerode, platform: string): Promise<
       (RepoTags ?? []).map((reference) => ({ reference, id: Id, created: Created })),
     ),
   };
-}
-
-/** Of a call's URL; an object is sent as JSON, as the API wants its filters. */
-export type Query = Record<string, string | number | boolean | object>;
-
-/** One GET call to the Engine API. */
-export function get<T>(docker: Dockerode, path: string, query: Query = {}): Promise<T> {
-  return call<T>(docker, "GET", path, query);
-}
-
-/** One GET call whose answer is not JSON. */
-export async function getBytes(docker: Dockerode, path: string, query: Query = {}): Promise<Buffer> {
-  const stream = await dial<AsyncIterable<Buffer>>(docker, { path, method: "GET", isStream: true }, query);
-  const pieces: Buffer[] = [];
-  for await (const piece of stream) pieces.push(piece);
-  return Buffer.concat(pieces);
-}
-
-/** One call to the Engine API with a JSON body and a JSON answer. */
-export function call<T>(
-  docker: Dockerode,
-  method: "GET" | "POST" | "DELETE",
-  path: string,
-  query: Query = {},
-  body: object = {},
-): Promise<T> {
-  return dial(docker, { path, method }, query, body);
-}
-
-function dial<T>(
-  docker: Dockerode,
-  request: { path: string; method: string; isStream?: boolean },
-  query: Query,
-  body: object = {},
-): Promise<T> {
-  const options = {
-    ...request,
-    path: `${request.path}?`,
-    options: { _query: query, _body: body },
-    statusCodes: { 200: true, 201: true, 204: true },
-  };
-  return new Promise((resolve, reject) => {
-    docker.modem.dial(options as unknown as Parameters<typeof docker.modem.dial>[0], (error, answer) => {
-      if (error) reject(error as Error);
-      else resolve(answer as T);
-    });
-  });
 }

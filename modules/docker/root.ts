@@ -2,7 +2,8 @@ import type Dockerode from "dockerode";
 import { TerraceError } from "../core/errors.ts";
 import { objectName } from "../names/index.ts";
 import { certificatePem, ROOT_LABEL } from "../tls/root.ts";
-import { get, type RawContent } from "./read.ts";
+import { get } from "./call.ts";
+import type { RawContent } from "./read.ts";
 
 /** The public root certificate of a platform's own authority, PEM: it is a label of the authority's secret. */
 export async function readRoot(docker: Dockerode, platform: string): Promise<string> {

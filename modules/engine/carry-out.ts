@@ -1,9 +1,15 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
 import { TerraceError } from "../core/errors.ts";
-import { buildImage, call, destroyObject, get, pullImage, type RawService } from "../docker/index.ts";
+import { LABEL } from "../core/labels.ts";
+import { buildImage, call, destroyObject, get, isBroken, pullImage, type RawService } from "../docker/index.ts";
 import { isBase } from "../names/index.ts";
 import type { LiveIndex } from "./diff.ts";
 import type { Change, Desired, Json, KindName } from "./model.ts";
+
+/** How often a call is made whose answer is lost, and the pause between, in ms. */
+const ATTEMPTS = 10;
+const PAUSE = 200;
 
 /** What carrying out needs, shared by all stacks of one run. */
 export interface Run {
@@ -58,20 +64,61 @@ async function create(desired: Desired, run: Run): Promise<string> {
   const { kind, name, spec } = desired;
   if (kind === "image") return createImage(desired, run);
   const body = kind === "service" ? withIds(spec, run.ids) : { ...spec, Data: desired.payload?.reveal() };
-  try {
-    const answer = await call<{ ID?: string; Id?: string }>(run.docker, "POST", `/${kind}s/create`, {}, body);
-    return answer.ID ?? answer.Id ?? "";
-  } catch (error) {
-    if ((error as { statusCode?: number }).statusCode !== 409) throw error;
-    throw new TerraceError("TERRACE_NAME_TAKEN", `${kind} ${name} exists and was not made by Terrace`, {
-      why: "Terrace touches only what carries its labels",
-      next: `rename or remove it (docker ${kind} inspect ${name}), then run this again`,
-      cause: error,
-    });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const answer = await call<{ ID?: string; Id?: string }>(run.docker, "POST", `/${kind}s/create`, {}, body);
+      return answer.ID ?? answer.Id ?? "";
+    } catch (error) {
+      const broken = isBroken(error);
+      if (!broken && (error as { statusCode?: number }).statusCode !== 409) throw error;
+      // An answer that was lost may have been a yes.
+      const made = await findOwn(desired, run);
+      if (made !== undefined) return made;
+      if (!broken) throw nameTaken(kind, name, error);
+      if (attempt === ATTEMPTS) throw error;
+      await sleep(PAUSE * attempt, undefined, { signal: run.signal });
+    }
   }
 }
 
-async function createImage({ name, spec }: Desired, run: Run): Promise<string> {
+/** The id of the object that is wanted, where it is live just as it is wanted. */
+async function findOwn({ kind, name, hash }: Desired, run: Run): Promise<string | undefined> {
+  type Found = {
+    ID?: string;
+    Id?: string;
+    Labels?: Record<string, string>;
+    Spec?: { Labels?: Record<string, string> };
+  };
+  const found = await get<Found>(run.docker, `/${kind}s/${encodeURIComponent(name)}`).catch(
+    (error: { statusCode?: number }) => {
+      if (error.statusCode === 404) return undefined;
+      throw error;
+    },
+  );
+  const labels = found?.Spec?.Labels ?? found?.Labels;
+  return labels?.[LABEL.hash] === hash ? (found?.ID ?? found?.Id) : undefined;
+}
+
+function nameTaken(kind: KindName, name: string, cause: unknown): TerraceError {
+  return new TerraceError("TERRACE_NAME_TAKEN", `${kind} ${name} exists and was not made by Terrace`, {
+    why: "Terrace touches only what carries its labels",
+    next: `rename or remove it (docker ${kind} inspect ${name}), then run this again`,
+    cause,
+  });
+}
+
+async function createImage(desired: Desired, run: Run, attempt = 1): Promise<string> {
+  const { name, spec } = desired;
+  try {
+    return await makeImage(name, spec, run);
+  } catch (error) {
+    if (!isBroken(error) || attempt === ATTEMPTS) throw error;
+    await sleep(PAUSE * attempt, undefined, { signal: run.signal });
+    return createImage(desired, run, attempt + 1);
+  }
+}
+
+async function makeImage(name: string, spec: Json, run: Run): Promise<string> {
   if (spec.Build === undefined) await fetchImage(name, run);
   else
     await buildImage(
@@ -104,8 +151,11 @@ async function update({ live }: Change, desired: Desired, run: Run): Promise<str
       await call(run.docker, "POST", `${path}/update`, { version: Version.Index }, body);
       return live.id;
     } catch (error) {
-      // Swarm itself writes to a service while it updates it, so the version can move between the two calls.
-      if (!String(error).includes("update out of sequence") || attempt === 10) throw error;
+      // Swarm itself writes to a service while it updates it, so the version can move between the two calls. An update whose
+      // answer was lost is made again: with the same specification it changes nothing.
+      const again = String(error).includes("update out of sequence") || isBroken(error);
+      if (!again || attempt === ATTEMPTS) throw error;
+      await sleep(PAUSE, undefined, { signal: run.signal });
     }
   }
 }

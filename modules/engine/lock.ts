@@ -1,9 +1,10 @@
+import { randomUUID } from "node:crypto";
 import { hostname, userInfo } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
 import { TerraceError } from "../core/errors.ts";
 import { LABEL } from "../core/labels.ts";
-import { call, get, type RawContent } from "../docker/index.ts";
+import { call, destroyObject, get, isBroken, type RawContent } from "../docker/index.ts";
 import { objectName } from "../names/index.ts";
 
 /** Who holds a lock, as others see it. */
@@ -85,10 +86,11 @@ export async function breakLock(docker: Dockerode, id: string): Promise<void> {
 
 async function acquire(request: LockRequest, scope: string): Promise<{ id: string; hadToWait: boolean }> {
   const watched = new Map<string, { version: number; since: number }>();
+  const holder = self(request.reason);
   let told = "";
   for (let hadToWait = false; ; hadToWait = true) {
     request.signal.throwIfAborted();
-    const id = await create(request, scope);
+    const id = await create(request, scope, holder);
     const locks = await readLocks(request.docker, request.platform);
     const others = locks.filter(({ ID, Spec }) => ID !== id && conflicts(scope, Spec.Labels?.[SCOPE] ?? ""));
     const blocking = id === undefined || others.length > 0;
@@ -97,12 +99,12 @@ async function acquire(request: LockRequest, scope: string): Promise<{ id: strin
     if (id !== undefined && scope !== ALL) await drop(request.docker, id);
     const [first] = others;
     if (first !== undefined) {
-      const holder = holderOf(first.Spec.Labels);
+      const other = holderOf(first.Spec.Labels);
       if (request.noWait) {
         if (id !== undefined) await drop(request.docker, id);
-        throw lockedError(holder);
+        throw lockedError(other);
       }
-      if (told !== first.ID) request.report(`waiting for ${describeHolder(holder)}`);
+      if (told !== first.ID) request.report(`waiting for ${describeHolder(other)}`);
       told = first.ID;
     }
     for (const other of others) if (isGone(other, watched)) await takeOver(request, other);
@@ -147,25 +149,35 @@ function conflicts(wanted: string, other: string): boolean {
   return wanted === ALL || other === ALL;
 }
 
-async function create({ docker, platform, reason }: LockRequest, scope: string): Promise<string | undefined> {
-  const holder = {
-    user: userInfo().username,
-    host: hostname(),
-    pid: process.pid,
-    reason,
-    since: new Date().toISOString(),
-  };
+async function create(request: LockRequest, scope: string, holder: string): Promise<string | undefined> {
+  const { docker, platform } = request;
   const body = {
     Name: objectName(platform, "lock", scope),
     Data: Buffer.from("lock").toString("base64"),
-    Labels: { [LABEL.platform]: platform, [SCOPE]: scope, [HOLDER]: JSON.stringify(holder), [BEAT]: "0" },
+    Labels: { [LABEL.platform]: platform, [SCOPE]: scope, [HOLDER]: holder, [BEAT]: "0" },
   };
   try {
     return (await call<{ ID: string }>(docker, "POST", "/configs/create", {}, body)).ID;
   } catch (error) {
-    if ((error as { statusCode?: number }).statusCode === 409) return undefined;
-    throw error;
+    if ((error as { statusCode?: number }).statusCode !== 409 && !isBroken(error)) throw error;
+    // An answer that was lost may have been a yes: then the lock is there, and it is ours.
+    return (await readLocks(docker, platform)).find(
+      ({ Spec }) => Spec.Labels?.[HOLDER] === holder && Spec.Labels[SCOPE] === scope,
+    )?.ID;
   }
+}
+
+/** Who this run is; no two runs say the same. */
+function self(reason: string): string {
+  const { username: user } = userInfo();
+  return JSON.stringify({
+    user,
+    host: hostname(),
+    pid: process.pid,
+    reason,
+    since: new Date().toISOString(),
+    run: randomUUID(),
+  });
 }
 
 function readLocks(docker: Dockerode, platform: string): Promise<RawContent[]> {
@@ -211,7 +223,8 @@ async function takeOver({ docker, report }: LockRequest, lock: RawContent): Prom
 function keep(docker: Dockerode, ids: string[], waited: boolean, dropAtEnd = true): Lock {
   const lost = new AbortController();
   const timer = setInterval(() => {
-    for (const id of ids) renew(docker, id).catch((error) => lost.abort(lostError(error)));
+    // A daemon that does not answer takes no lock away; only a lock that is gone, or somebody else's, is lost.
+    for (const id of ids) renew(docker, id).catch((error) => isBroken(error) || lost.abort(lostError(error)));
   }, HEARTBEAT);
   timer.unref();
   const release = async () => {
@@ -227,10 +240,8 @@ async function renew(docker: Dockerode, id: string): Promise<void> {
   await call(docker, "POST", `/configs/${id}/update`, { version: Version.Index }, { ...Spec, Labels });
 }
 
-async function drop(docker: Dockerode, id: string): Promise<void> {
-  await call(docker, "DELETE", `/configs/${id}`).catch((error: { statusCode?: number }) => {
-    if (error.statusCode !== 404) throw error;
-  });
+function drop(docker: Dockerode, id: string): Promise<void> {
+  return destroyObject(docker, { kind: "config", name: "lock", id }, AbortSignal.timeout(LEASE));
 }
 
 /** `up finance by root on vm (process 812), since 2026-11-23 18:00:12 UTC` */

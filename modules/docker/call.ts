@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type Dockerode from "dockerode";
+
+/** Of a call's URL; an object is sent as JSON, as the API wants its filters. */
+export type Query = Record<string, string | number | boolean | object>;
+
+/** How long a read goes on trying while the daemon is restarted or a connection breaks, in ms. */
+const PATIENCE = 20_000;
+const PAUSE = 250;
+
+/** One GET call to the Engine API. It changes nothing, so one whose connection breaks is made again. */
+export async function get<T>(docker: Dockerode, path: string, query: Query = {}): Promise<T> {
+  const until = Date.now() + PATIENCE;
+  for (;;) {
+    try {
+      return await call<T>(docker, "GET", path, query);
+    } catch (error) {
+      if (!isBroken(error) || Date.now() > until) throw error;
+      await sleep(PAUSE);
+    }
+  }
+}
+
+/** Whether a call's outcome is unknown: its connection broke, or the daemon has no Swarm to answer with just now. */
+export function isBroken(error: unknown): boolean {
+  const { code, statusCode, message } = error as { code?: string; statusCode?: number; message?: string };
+  if (statusCode !== undefined) return statusCode === 503;
+  return (
+    /^(ECONNRESET|ECONNREFUSED|EPIPE|ENOENT|ETIMEDOUT)$/.test(code ?? "") ||
+    /socket hang up|aborted/.test(message ?? "")
+  );
+}
+
+/** One GET call whose answer is not JSON. */
+export async function getBytes(docker: Dockerode, path: string, query: Query = {}): Promise<Buffer> {
+  const stream = await dial<AsyncIterable<Buffer>>(docker, { path, method: "GET", isStream: true }, query);
+  const pieces: Buffer[] = [];
+  for await (const piece of stream) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
+/** One call to the Engine API with a JSON body and a JSON answer. */
+export function call<T>(
+  docker: Dockerode,
+  method: "GET" | "POST" | "DELETE",
+  path: string,
+  query: Query = {},
+  body: object = {},
+): Promise<T> {
+  return dial(docker, { path, method }, query, body);
+}
+
+function dial<T>(
+  docker: Dockerode,
+  request: { path: string; method: string; isStream?: boolean },
+  query: Query,
+  body: object = {},
+): Promise<T> {
+  const options = {
+    ...request,
+    path: `${request.path}?`,
+    options: { _query: query, _body: body },
+    statusCodes: { 200: true, 201: true, 204: true },
+  };
+  return new Promise((resolve, reject) => {
+    docker.modem.dial(options as unknown as Parameters<typeof docker.modem.dial>[0], (error, answer) => {
+      if (error) reject(error as Error);
+      else resolve(answer as T);
+    });
+  });
+}
