@@ -33,7 +33,9 @@ export const lock: Command = {
       print(`Broke the lock on ${scope} of ${describeHolder(found)}.`);
     } else if (flag(input, "json")) printJson(locks.map(({ id: _id, ...holder }) => holder));
     else if (locks.length === 0) print("Nothing is locked.");
-    else for (const each of locks) print(`${each.scope}: ${describeHolder(each)}`);
+    else
+      for (const each of locks)
+        print(`${each.scope}: ${describeHolder(each)}${each.gone ? " (gone: the next run takes it over)" : ""}`);
     return EXIT.done;
   },
 };

@@ -49,7 +49,7 @@ export async function apply(plan: Plan, context: ApplyContext): Promise<Outcome[
 
 async function deploySite(plan: SitePlan, whole: Plan, run: Run): Promise<Outcome> {
   const { site, changes, stack } = plan;
-  const changed = changes.length > 0 || whole.routes.some((route) => route.site === site.name);
+  const changed = changes.length > 0 || plan.unsettled || whole.routes.some((route) => route.site === site.name);
   const url = siteUrl(whole, site.domains.canonical.ascii);
   const outcome: Outcome = { site: site.name, url, changed, fault: plan.fault };
   if (plan.fault !== undefined || !changed) return outcome;

@@ -15,6 +15,8 @@ export interface SitePlan {
   draft: ServiceDraft;
   image: ImageRef | undefined;
   changes: Change[];
+  /** Its service is still on its way, or not all of its tasks run: an earlier run was cut off, or it fails. */
+  unsettled: boolean;
   /** Why the site can't be deployed, found while planning: others go on without it. */
   fault: TerraceError | undefined;
 }
@@ -50,7 +52,7 @@ export function allChanges(plan: Plan): Change[] {
   ];
 }
 
-/** Whether there is nothing to do. */
+/** Whether there is nothing to change. */
 export function isEmpty(plan: Plan): boolean {
   return allChanges(plan).length === 0 && plan.routes.length === 0;
 }

@@ -15,7 +15,7 @@ import {
   toDesired,
   toLive,
 } from "../modules/engine/index.ts";
-import { siteStack, stackSite } from "../modules/names/index.ts";
+import { objectName, siteStack, stackSite } from "../modules/names/index.ts";
 import type { Platform } from "../modules/platform/index.ts";
 import { type Site, siteState } from "../modules/site/index.ts";
 import { describe } from "./describe.ts";
@@ -57,7 +57,8 @@ export async function makePlan(request: PlanRequest): Promise<Plan> {
   const base = removedByHand(await stackChanges(platformSource(planning), planning), live.stacks().length > 0);
   const extras = await Promise.all((request.extras ?? []).map((extra) => stackChanges(extra(images), planning)));
   const liveModel = readLiveModel(objects);
-  const sites = await Promise.all(request.sites.map((site) => planSite(site, planning, liveModel)));
+  const reality = { served: servedSites(liveModel), unsettled: unsettledServices(objects) };
+  const sites = await Promise.all(request.sites.map((site) => planSite(site, planning, reality)));
   const edge = { platform: platform.name, images, model: wantedModel(request, liveModel) };
   const edgeChanges = removedByHand(await stackChanges(edgeSource(edge), planning), live.ofStack("edge").length > 0);
   planning.cache.save();
@@ -86,12 +87,21 @@ function edgeSource(inputs: EdgeInputs): StackSource {
   return { stack: "edge", inputs, program: async () => (await import("./edge/edge.ts")).edgeProgram(inputs) };
 }
 
-async function planSite(site: Site, planning: Planning, liveModel: EdgeModel | undefined): Promise<SitePlan> {
+async function planSite(site: Site, planning: Planning, reality: Reality): Promise<SitePlan> {
   const { platform, root, date } = planning.request;
   const stack = siteStack(site.name);
   const { service: draft } = describe(platform.name, site, date);
   const state = siteState(site, date);
-  const plan: SitePlan = { site, stack, draft, state, image: undefined, changes: [], fault: undefined };
+  const plan: SitePlan = {
+    site,
+    stack,
+    draft,
+    state,
+    image: undefined,
+    changes: [],
+    unsettled: false,
+    fault: undefined,
+  };
   if (!isPlanned(planning.request, site.name)) return plan;
   try {
     const inputs = await siteInputs({ root, platform: platform.name, date }, site, planning.images);
@@ -99,13 +109,33 @@ async function planSite(site: Site, planning: Planning, liveModel: EdgeModel | u
     const remembered = Object.keys(inputs.secrets).length === 0 ? inputs : undefined;
     const program = async () => (await import("./site/site.ts")).siteProgram(inputs);
     const changes = await stackChanges({ stack, inputs: remembered, program }, planning);
-    const served =
-      liveModel?.sites.some((each) => each.site === site.name && each.upstream.kind === "service") ?? false;
-    return { ...plan, image: inputs.image, changes: removedByHand(changes, served) };
+    const served = reality.served.has(site.name);
+    const unsettled = reality.unsettled.has(objectName(platform.name, stack, "web"));
+    return { ...plan, image: inputs.image, changes: removedByHand(changes, served), unsettled };
   } catch (error) {
     if (error instanceof TerraceError) return { ...plan, fault: error };
     throw error;
   }
+}
+
+/** What the cluster tells of sites beside their objects. */
+interface Reality {
+  /** Sites with a route that leads to a service of theirs. */
+  served: Set<string>;
+  /** Names of services that are being updated, or miss tasks. */
+  unsettled: Set<string>;
+}
+
+function servedSites(model: EdgeModel | undefined): Set<string> {
+  return new Set(model?.sites.filter(({ upstream }) => upstream.kind === "service").map(({ site }) => site));
+}
+
+function unsettledServices({ services }: ClusterObjects): Set<string> {
+  const unsettled = services.filter(({ ServiceStatus: tasks, UpdateStatus: update }) => {
+    const missing = tasks !== undefined && tasks.RunningTasks < tasks.DesiredTasks;
+    return missing || update?.State === "updating" || update?.State === "rollback_started";
+  });
+  return new Set(unsettled.map(({ Spec }) => Spec.Name));
 }
 
 /**

@@ -8,7 +8,8 @@ const MANY = 8;
 /** What a plan must lock: the sites that it changes, or everything where it changes what they share. */
 export function lockScopes(plan: Plan): string[] {
   const changed = plan.sites.filter(
-    ({ site, changes }) => changes.length > 0 || plan.routes.some((route) => route.site === site.name),
+    ({ site, changes, unsettled }) =>
+      changes.length > 0 || unsettled || plan.routes.some((route) => route.site === site.name),
   );
   const shared = [...plan.base, ...plan.extras, ...plan.leftovers];
   const edge = plan.edgeChanges.some(({ kind, name }) => kind === "service" && name.endsWith("_caddy"));

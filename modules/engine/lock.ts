@@ -75,8 +75,18 @@ export async function acquireLock(request: LockRequest): Promise<Lock> {
 }
 
 /** All locks of a platform that exist now. */
-export async function listLocks(docker: Dockerode, platform: string): Promise<(LockHolder & { id: string })[]> {
-  return (await readLocks(docker, platform)).map(({ ID, Spec }) => ({ ...holderOf(Spec.Labels), id: ID }));
+export async function listLocks(docker: Dockerode, platform: string): Promise<ListedLock[]> {
+  return (await readLocks(docker, platform)).map((lock) => ({
+    ...holderOf(lock.Spec.Labels),
+    id: lock.ID,
+    gone: isDead(lock),
+  }));
+}
+
+export interface ListedLock extends LockHolder {
+  id: string;
+  /** Its process has ended; known only where that was on this host. */
+  gone: boolean;
 }
 
 /** Takes a lock away from its holder, who notices at the next renewal and stops. */
@@ -197,12 +207,16 @@ function holderOf(labels: Record<string, string> = {}): LockHolder {
 
 /** Gone: its process has ended on this very host, or nobody renewed it for a whole lease. */
 function isGone(lock: RawContent, watched: Map<string, { version: number; since: number }>): boolean {
-  const holder = holderOf(lock.Spec.Labels);
-  if (holder.host === hostname() && holder.pid > 0 && !isAlive(holder.pid)) return true;
+  if (isDead(lock)) return true;
   const seen = watched.get(lock.ID);
   if (seen?.version !== lock.Version.Index) watched.set(lock.ID, { version: lock.Version.Index, since: Date.now() });
   else return Date.now() - seen.since > LEASE;
   return false;
+}
+
+function isDead(lock: RawContent): boolean {
+  const { host, pid } = holderOf(lock.Spec.Labels);
+  return host === hostname() && pid > 0 && !isAlive(pid);
 }
 
 function isAlive(pid: number): boolean {

@@ -48,10 +48,12 @@ function show(plan: Plan, input: Input, { brief = false }: CarryOptions): void {
   if (flag(input, "json")) return;
   if (!brief) showPlan(plan);
   print(summary(plan));
+  const unsettled = plan.sites.filter((each) => each.unsettled).map(({ site }) => site.name);
+  if (unsettled.length > 0) print(`Still on the way, will be waited for: ${unsettled.join(", ")}.`);
 }
 
 function nothingToDo(plan: Plan): boolean {
-  return isEmpty(plan) && plan.sites.every(({ fault }) => fault === undefined);
+  return isEmpty(plan) && plan.sites.every(({ fault, unsettled }) => fault === undefined && !unsettled);
 }
 
 function finish(plan: Plan, outcomes: Outcome[], input: Input, { brief = false }: CarryOptions): ExitCode {
