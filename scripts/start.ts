@@ -17,20 +17,16 @@ export const start: Command = {
   ],
   async run(input) {
     await choosePorts(input);
-    const [{ openWorkspace }, { ensureDocker, ensureSwarm, requirePorts }, { connect }, { objectName }] =
-      await Promise.all([
-        import("./cli/workspace.ts"),
-        import("../modules/host/index.ts"),
-        import("../modules/docker/index.ts"),
-        import("../modules/names/index.ts"),
-      ]);
+    const [{ openWorkspace }, { ensureDocker, ensureSwarm }, { connect }] = await Promise.all([
+      import("./cli/workspace.ts"),
+      import("../modules/host/index.ts"),
+      import("../modules/docker/index.ts"),
+    ]);
     const workspace = await openWorkspace(input);
     const { platform, root } = workspace;
     await ensureDocker({ report: note });
     const docker = await connect();
     await ensureSwarm(docker, { report: note });
-    const own = objectName(platform.name, "edge", "caddy");
-    await requirePorts({ docker, ports: [platform.edge.http, platform.edge.https], own });
     const [{ planWorkspace }, { carry }, { exampleStack }] = await Promise.all([
       import("./cli/prepare.ts"),
       import("./cli/carry.ts"),

@@ -91,6 +91,12 @@ export function judge(service: RawService, tasks: RawTask[], now: number, late: 
     return { why: task === undefined ? "its tasks fail" : `${taskFault(task)}, ${crashed.length} times`, task };
   }
   const waiting = newest(current.filter(({ DesiredState }) => DesiredState === "running"));
+  if (waiting?.Status.State === "new" && now - Date.parse(waiting.CreatedAt) > PENDING_LIMIT) {
+    return {
+      why: "Swarm has no address for it: its network is exhausted, or its range meets another's",
+      task: undefined,
+    };
+  }
   const pending = waiting?.Status.State === "pending" && waiting.Status.Err;
   if (pending && now - Date.parse(waiting.CreatedAt) > PENDING_LIMIT)
     return { why: `no node can take it: ${pending}`, task: undefined };

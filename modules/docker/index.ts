@@ -7,6 +7,7 @@ export { converge, type Fault, judge, type RawTask } from "./converge.ts";
 export { type Doomed, destroyObject, listPlatform } from "./destroy.ts";
 export { type Build, buildImage, pullImage } from "./images.ts";
 export { serviceLog } from "./logs.ts";
+export { requireFreeRanges } from "./ranges.ts";
 export {
   type ClusterObjects,
   type RawContent,

@@ -46,3 +46,4 @@ export const networks: Concern<"networks", z.infer<typeof schema>, Networks> = {
     control: typed?.control ?? DEFAULT_NETWORKS.control,
   }),
 };
+export { overlap } from "./overlap.ts";

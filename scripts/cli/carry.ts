@@ -1,7 +1,8 @@
 import { EXIT, type ExitCode, TerraceError } from "../../modules/core/errors.ts";
-import { readRoot } from "../../modules/docker/index.ts";
+import { readRoot, requireFreeRanges } from "../../modules/docker/index.ts";
 import { acquireLock } from "../../modules/engine/index.ts";
-import { bootstrapBase } from "../../modules/host/index.ts";
+import { bootstrapBase, requirePorts } from "../../modules/host/index.ts";
+import { objectName } from "../../modules/names/index.ts";
 import { apply, type Outcome } from "../../stacks/apply.ts";
 import { isEmpty, type Plan } from "../../stacks/model.ts";
 import { lockScopes } from "../../stacks/scopes.ts";
@@ -24,6 +25,7 @@ export interface CarryOptions {
 export async function carry(prepared: Prepared, input: Input, options: CarryOptions): Promise<ExitCode> {
   show(prepared.plan, input, options);
   if (nothingToDo(prepared.plan)) return finish(prepared.plan, [], input, options);
+  await requireFree(prepared);
   if (!(await agreed(input))) {
     note("Nothing was done.");
     return EXIT.failed;
@@ -62,6 +64,18 @@ function finish(plan: Plan, outcomes: Outcome[], input: Input, { brief = false }
     printJson({ ...planJson(plan), outcomes: told });
   } else if (outcomes.length > 0) report(outcomes, plan, brief);
   return outcomes.some(({ fault }) => fault !== undefined) ? EXIT.failed : EXIT.done;
+}
+
+/** What a platform takes for itself must be free the first time: address ranges and ports. Later it holds them itself. */
+async function requireFree({ docker, plan: { platform, base, edgeChanges } }: Prepared): Promise<void> {
+  const networks = base.filter(({ kind, action }) => kind === "network" && action === "create");
+  const ranges = [platform.networks.edge, platform.networks.control].map((range, index) => {
+    return { name: objectName(platform.name, "platform", index === 0 ? "edge" : "control"), range };
+  });
+  if (networks.length > 0) await requireFreeRanges(docker, ranges);
+  const own = objectName(platform.name, "edge", "caddy");
+  if (!edgeChanges.some(({ name, action }) => name === own && action === "create")) return;
+  await requirePorts({ docker, ports: [platform.edge.http, platform.edge.https], own });
 }
 
 async function agreed(input: Input): Promise<boolean> {
