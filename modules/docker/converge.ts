@@ -1,6 +1,6 @@
 import type Dockerode from "dockerode";
 import { LABEL } from "../core/labels.ts";
-import { get, getBytes } from "./call.ts";
+import { call, get, getBytes } from "./call.ts";
 import type { RawService } from "./read.ts";
 
 export interface RawTask {
@@ -59,7 +59,7 @@ export async function converge(
     const verdict = judge(service, tasks, Date.now(), Date.now() - started > limit);
     if (verdict === "converged") return undefined;
     if (verdict !== "waiting") {
-      const log = verdict.task === undefined ? [] : await taskLog(docker, verdict.task.ID);
+      const log = verdict.task === undefined ? [] : await taskLog(docker, verdict.task);
       return { why: verdict.why, log, rolledBack: await rollbackEnds(docker, service, signal) };
     }
     await new Promise((resolve) => setTimeout(resolve, POLL));
@@ -134,14 +134,21 @@ async function rollbackEnds(docker: Dockerode, service: RawService, signal: Abor
 }
 
 /** The last lines that a task wrote. Empty where its container is gone already. */
-async function taskLog(docker: Dockerode, taskId: string): Promise<string[]> {
-  try {
-    return demultiplex(
-      await getBytes(docker, `/tasks/${taskId}/logs`, { stdout: true, stderr: true, tail: LOG_LINES }),
-    );
-  } catch {
-    return [];
-  }
+async function taskLog(docker: Dockerode, task: RawTask): Promise<string[]> {
+  const query = { stdout: true, stderr: true, tail: LOG_LINES };
+  const written = await getBytes(docker, `/tasks/${task.ID}/logs`, query).then(demultiplex, () => []);
+  return [...written, ...(await healthOutput(docker, task))];
+}
+
+/** What a failing health check said last; known only where the task ran on this very node. */
+async function healthOutput(docker: Dockerode, { Status }: RawTask): Promise<string[]> {
+  type Inspected = { State?: { Health?: { Status: string; Log?: { ExitCode: number; Output: string }[] } } };
+  const id = Status.ContainerStatus?.ContainerID;
+  if (id === undefined || id === "") return [];
+  const container = await call<Inspected>(docker, "GET", `/containers/${id}/json`).catch(() => undefined);
+  const failed = container?.State?.Health?.Log?.findLast(({ ExitCode }) => ExitCode !== 0);
+  if (failed === undefined) return [];
+  return [`health check (exit ${failed.ExitCode}): ${failed.Output.trim().slice(0, 500) || "no output"}`];
 }
 
 /** Docker's log stream: each piece has a header of 8 bytes whose last four are its length. */
