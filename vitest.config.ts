@@ -15,7 +15,7 @@ export default defineConfig({
       {
         test: {
           name: "docker",
-          include: ["tests/docker/**/*.test.ts"],
+          include: ["tests/docker/**/*.test.ts", "tests/faults/**/*.test.ts"],
           globalSetup: ["tests/support/docker-setup.ts"],
           // The files share one engine and its ports: one after another.
           fileParallelism: false,

@@ -5,5 +5,14 @@ export { toDesired } from "./desired.ts";
 export { diffStack, isUnchanged, LiveIndex } from "./diff.ts";
 export { evaluate, type Program, type Resource } from "./evaluate.ts";
 export { toLive } from "./live.ts";
-export { ALL, acquireLock, breakLock, describeHolder, type Lock, type LockHolder, listLocks } from "./lock.ts";
+export {
+  ALL,
+  acquireLock,
+  breakLock,
+  describeHolder,
+  type Lock,
+  type LockHolder,
+  listLocks,
+  sweepLocks,
+} from "./lock.ts";
 export type { Action, Change, Desired, KindName, Live, PropertyChange } from "./model.ts";

@@ -89,6 +89,11 @@ export interface ListedLock extends LockHolder {
   gone: boolean;
 }
 
+/** Removes locks whose holder has ended on this host without releasing them. */
+export async function sweepLocks(docker: Dockerode, platform: string): Promise<void> {
+  for (const lock of await readLocks(docker, platform)) if (isDead(lock)) await drop(docker, lock.ID);
+}
+
 /** Takes a lock away from its holder, who notices at the next renewal and stops. */
 export async function breakLock(docker: Dockerode, id: string): Promise<void> {
   await drop(docker, id);

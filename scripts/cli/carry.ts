@@ -1,6 +1,6 @@
 import { EXIT, type ExitCode, TerraceError } from "../../modules/core/errors.ts";
 import { readRoot, requireFreeRanges } from "../../modules/docker/index.ts";
-import { acquireLock } from "../../modules/engine/index.ts";
+import { acquireLock, sweepLocks } from "../../modules/engine/index.ts";
 import { bootstrapBase, requirePorts } from "../../modules/host/index.ts";
 import { objectName } from "../../modules/names/index.ts";
 import { apply, type Outcome } from "../../stacks/apply.ts";
@@ -24,6 +24,7 @@ export interface CarryOptions {
 /** Shows the plan, asks, locks, carries it out, and tells what became of every site. */
 export async function carry(prepared: Prepared, input: Input, options: CarryOptions): Promise<ExitCode> {
   show(prepared.plan, input, options);
+  await sweepLocks(prepared.docker, prepared.plan.platform.name);
   if (nothingToDo(prepared.plan)) return finish(prepared.plan, [], input, options);
   await requireFree(prepared);
   if (!(await agreed(input))) {

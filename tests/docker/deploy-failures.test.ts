@@ -40,7 +40,7 @@ describe("one site's fault stays its own", () => {
       await workspace.site("unbuilt", appSite("unbuilt", { build: "site-content/unbuilt" }));
       await workspace.write(
         "site-content/unbuilt/Dockerfile",
-        "ARG BASE\nFROM ${BASE}\nRUN echo no letters here; exit 3\n",
+        `ARG BASE\nFROM \${BASE}\nRUN echo no letters here; exit 3\n`,
       );
       await workspace.pages("culture", "dances");
       const { result, load } = await workspace.visitor.during("letters", () => workspace.up());
@@ -109,7 +109,7 @@ describe("one site's fault stays its own", () => {
       for (const command of ["up", "plan"]) {
         const { code, stderr } = await workspace.run(command, ...(command === "up" ? ["--yes"] : []));
         expect(code).toBe(2);
-        expect(stderr).toContain("site-configs/culture.yaml:7:11 scale.memory: must be a size like 64MiB, got 64");
+        expect(stderr).toContain("site-configs/culture.yaml:8:11 scale.memory: must be a size like 64MiB, got 64");
         expect(stderr).toContain("error 1 error in the configuration; nothing was touched (TERRACE_CONFIG)");
       }
       expect(await workspace.cluster.snapshot()).toEqual(before);
@@ -118,7 +118,7 @@ describe("one site's fault stays its own", () => {
     test("a good site can be deployed by name, and the bad one stays as it is", async () => {
       const culture = await workspace.cluster.tasks(workspace.cluster.web("culture"));
       const { code, stdout, stderr } = await workspace.up("finance");
-      expect(stderr).toContain("site-configs/culture.yaml:7:11");
+      expect(stderr).toContain("site-configs/culture.yaml:8:11");
       expect(code, stdout + stderr).toBe(0);
       expect((await workspace.visitor.get("finance")).body).toBe("more money");
       expect((await workspace.visitor.get("culture")).body).toContain("dances");

@@ -16,6 +16,8 @@ export interface LoadReport {
   failures: string[];
   /** Bodies in the order in which they first appeared. */
   bodies: string[];
+  /** Requests sent again because the kept connection they went out on was just being closed: what every browser does by itself. */
+  again: number;
 }
 
 /** Someone who visits a platform's sites as a browser would, trusting its root alone. */
@@ -81,7 +83,7 @@ export class Visitor {
 
   /** Visits a page all the time, `rate` times a second over kept connections, until `work` is done and a second longer. */
   async during<T>(name: string, work: () => Promise<T>, rate = 200): Promise<{ result: T; load: LoadReport }> {
-    const load: LoadReport = { requests: 0, failures: [], bodies: [] };
+    const load: LoadReport = { requests: 0, failures: [], bodies: [], again: 0 };
     const agent = new https.Agent({ keepAlive: true, maxSockets: 8 });
     this.#agents.push(agent);
     const state = { done: false };
@@ -105,7 +107,7 @@ export class Visitor {
     while (!state.done) {
       const started = performance.now();
       try {
-        const { status, body } = await this.get(name, "/", agent);
+        const { status, body } = await this.#getAsBrowsersDo(name, agent, load);
         if (status !== 200) load.failures.push(`${status}`);
         else if (!load.bodies.includes(body)) load.bodies.push(body);
       } catch (error) {
@@ -113,6 +115,18 @@ export class Visitor {
       }
       load.requests++;
       await sleep(Math.max(0, every - (performance.now() - started)));
+    }
+  }
+
+  /** A server may close an idle connection at the very moment in which a request goes out on it (RFC 9112, 9.3.1). */
+  async #getAsBrowsersDo(name: string, agent: https.Agent, load: LoadReport): Promise<Answer> {
+    try {
+      return await this.get(name, "/", agent);
+    } catch (error) {
+      const { code, reused } = error as NodeJS.ErrnoException & { reused?: boolean };
+      if (reused !== true || (code !== "ECONNRESET" && code !== "EPIPE")) throw error;
+      load.again++;
+      return await this.get(name, "/", agent);
     }
   }
 
@@ -135,6 +149,6 @@ function finish(call: http.ClientRequest, resolve: (answer: Answer) => void, rej
     });
   });
   call.on("timeout", () => call.destroy(new Error("no answer within 10 s")));
-  call.on("error", reject);
+  call.on("error", (error) => reject(Object.assign(error, { reused: call.reusedSocket })));
   call.end();
 }
