@@ -75,7 +75,7 @@ async function comesUp({ site, draft, stack, changes }: SitePlan, platform: stri
   const log = fault.log.map((line) => `  | ${line}`).join("\n");
   throw new TerraceError("TERRACE_SITE_DOWN", `${site.name} did not come up: ${fault.why}`, {
     where: `site-configs/${site.name}.yaml`,
-    why: fault.log.length === 0 ? "it wrote nothing to its log" : `its last lines:\n${log}`,
+    why: fault.log.length > 0 ? `its last lines:\n${log}` : fault.ran ? "it wrote nothing to its log" : undefined,
     next: whatServes(created !== undefined, fault.rolledBack),
   });
 }
@@ -94,7 +94,11 @@ async function takeAway(created: Change, id: string, run: Run): Promise<void> {
 }
 
 function siteFault(site: string, stack: string, error: unknown): TerraceError {
-  if (error instanceof TerraceError) return error;
+  if (error instanceof TerraceError) {
+    const { code, message, where = `site-configs/${site}.yaml`, why, next, exitCode } = error;
+    const what = message.startsWith(`${site} `) ? message : `${site}: ${message}`;
+    return new TerraceError(code, what, { where, why, next, exitCode, cause: error });
+  }
   const why = error instanceof Error ? error.message : String(error);
   return new TerraceError("TERRACE_SITE_FAILED", `${site} could not be deployed`, { where: stack, why, cause: error });
 }

@@ -26,6 +26,8 @@ export interface Fault {
   why: string;
   /** The last lines that the failing task wrote, oldest first. */
   log: string[];
+  /** Whether any task got as far as running. */
+  ran: boolean;
   /** Swarm put the version before this one back, and it serves. */
   rolledBack: boolean;
 }
@@ -50,17 +52,21 @@ export async function converge(
   signal: AbortSignal,
 ): Promise<Fault | undefined> {
   const started = Date.now();
+  let before: ReadonlySet<string> | undefined;
   for (;;) {
     signal.throwIfAborted();
     const [service, tasks] = await Promise.all([
       get<RawService>(docker, `/services/${serviceId}`),
       get<RawTask[]>(docker, "/tasks", { filters: { service: [serviceId] } }),
     ]);
-    const verdict = judge(service, tasks, Date.now(), Date.now() - started > limit);
+    before ??= new Set(tasks.filter(hasEnded).map(({ ID }) => ID));
+    const told = await tellUnhealthy(docker, tasks, before);
+    const verdict = judge(service, told, Date.now(), Date.now() - started > limit, before);
     if (verdict === "converged") return undefined;
     if (verdict !== "waiting") {
       const log = verdict.task === undefined ? [] : await taskLog(docker, verdict.task);
-      return { why: verdict.why, log, rolledBack: await rollbackEnds(docker, service, signal) };
+      const ran = verdict.task !== undefined;
+      return { why: verdict.why, log, ran, rolledBack: await rollbackEnds(docker, service, signal) };
     }
     await new Promise((resolve) => setTimeout(resolve, POLL));
   }
@@ -68,13 +74,28 @@ export async function converge(
 
 type Verdict = "converged" | "waiting" | { why: string; task: RawTask | undefined };
 
-/** What a service's tasks say about its deploy. Pure. */
-export function judge(service: RawService, tasks: RawTask[], now: number, late: boolean): Verdict {
+/** A container that is stopped because it is unhealthy may well end with code 0: its task is then `complete`. */
+function hasEnded({ Status, DesiredState }: RawTask): boolean {
+  return /^(failed|rejected|complete)$/.test(Status.State) && DesiredState !== "remove";
+}
+
+/**
+ * What a service's tasks say about its deploy. Pure.
+ *
+ * @param before ids of tasks that had ended before this deploy: they are no fault of it
+ */
+export function judge(
+  service: RawService,
+  tasks: RawTask[],
+  now: number,
+  late: boolean,
+  before: ReadonlySet<string> = new Set(),
+): Verdict {
   const wanted = service.Spec.TaskTemplate?.ContainerSpec?.Labels?.[LABEL.template];
   const update = service.UpdateStatus?.State;
-  const failed = tasks.filter(({ Status }) => Status.State === "failed" || Status.State === "rejected");
+  const ended = tasks.filter((task) => hasEnded(task) && !before.has(task.ID));
   if (update !== undefined && /^(paused|rollback)/.test(update)) {
-    const task = newest(failed);
+    const task = newest(ended) ?? newest(tasks.filter(hasEnded));
     return { why: task === undefined ? (service.UpdateStatus?.Message ?? update) : taskFault(task), task };
   }
   const current = tasks.filter(({ Spec }) => Spec.ContainerSpec?.Labels?.[LABEL.template] === wanted);
@@ -85,7 +106,7 @@ export function judge(service: RawService, tasks: RawTask[], now: number, late: 
     service.Spec.Mode?.Replicated?.Replicas ??
     Math.max(1, current.filter((task) => task.DesiredState === "running").length);
   if (running(current).length >= replicas && old.length === 0 && update !== "updating") return "converged";
-  const crashed = failed.filter((task) => current.includes(task));
+  const crashed = ended.filter((task) => current.includes(task));
   if (update !== "updating" && crashed.length >= CRASH_LIMIT) {
     const task = newest(crashed);
     return { why: task === undefined ? "its tasks fail" : `${taskFault(task)}, ${crashed.length} times`, task };
@@ -101,11 +122,11 @@ export function judge(service: RawService, tasks: RawTask[], now: number, late: 
   if (pending && now - Date.parse(waiting.CreatedAt) > PENDING_LIMIT)
     return { why: `no node can take it: ${pending}`, task: undefined };
   if (!late) return "waiting";
-  const state = waiting === undefined ? "has no task" : `is ${waiting.Status.State}`;
-  return {
-    why: `it did not come up in time: its newest task ${state}${waiting?.Status.Err ? ` (${waiting.Status.Err})` : ""}`,
-    task: waiting,
-  };
+  const crash = newest(crashed);
+  if (crash !== undefined) return { why: `it did not come up in time: ${taskFault(crash)}`, task: crash };
+  if (waiting === undefined) return { why: "it did not come up in time: it has no task", task: undefined };
+  const { State, Err } = waiting.Status;
+  return { why: `it did not come up in time: its newest task is ${State}${Err ? ` (${Err})` : ""}`, task: waiting };
 }
 
 function taskFault({ Status }: RawTask): string {
@@ -113,7 +134,7 @@ function taskFault({ Status }: RawTask): string {
   if (Status.State === "rejected") return `Swarm rejected its task: ${Status.Err ?? Status.Message}`;
   if (/unhealthy/.test(Status.Err ?? "")) return "its health check failed";
   if (code !== undefined && code !== 0) return `its container exited with code ${code}`;
-  if (code === 0 && Status.Err === undefined) return "its container exited by itself";
+  if (Status.State === "complete") return "its container exited by itself";
   return `its task failed: ${Status.Err ?? Status.Message}`;
 }
 
@@ -140,15 +161,41 @@ async function taskLog(docker: Dockerode, task: RawTask): Promise<string[]> {
   return [...written, ...(await healthOutput(docker, task))];
 }
 
-/** What a failing health check said last; known only where the task ran on this very node. */
-async function healthOutput(docker: Dockerode, { Status }: RawTask): Promise<string[]> {
-  type Inspected = { State?: { Health?: { Status: string; Log?: { ExitCode: number; Output: string }[] } } };
+interface Health {
+  Status: string;
+  Log?: { ExitCode: number; Output: string }[];
+}
+
+/** Known only where the task runs, or ran, on this very node. */
+async function healthOf(docker: Dockerode, { Status }: RawTask): Promise<Health | undefined> {
   const id = Status.ContainerStatus?.ContainerID;
-  if (id === undefined || id === "") return [];
+  if (id === undefined || id === "") return undefined;
+  type Inspected = { State?: { Health?: Health } };
   const container = await call<Inspected>(docker, "GET", `/containers/${id}/json`).catch(() => undefined);
-  const failed = container?.State?.Health?.Log?.findLast(({ ExitCode }) => ExitCode !== 0);
-  if (failed === undefined) return [];
-  return [`health check (exit ${failed.ExitCode}): ${failed.Output.trim().slice(0, 500) || "no output"}`];
+  return container?.State?.Health;
+}
+
+/** Of a task that ended with code 0 Swarm does not say whether it was stopped for being unhealthy; its container does. */
+function tellUnhealthy(docker: Dockerode, tasks: RawTask[], before: ReadonlySet<string>): Promise<RawTask[]> {
+  return Promise.all(
+    tasks.map(async (task) => {
+      if (task.Status.State !== "complete" || before.has(task.ID)) return task;
+      const health = await healthOf(docker, task);
+      return health?.Status === "unhealthy"
+        ? { ...task, Status: { ...task.Status, Err: "unhealthy container" } }
+        : task;
+    }),
+  );
+}
+
+/** What a failing health check said, each thing once: the last may well come of the stop, and the first of the start. */
+async function healthOutput(docker: Dockerode, task: RawTask): Promise<string[]> {
+  const failed = (await healthOf(docker, task))?.Log?.filter(({ ExitCode }) => ExitCode !== 0) ?? [];
+  const said = failed.map(({ ExitCode, Output }) => {
+    const [line = "no output"] = Output.trim().split("\n", 1).filter(Boolean);
+    return `health check (exit ${ExitCode}): ${line.slice(0, 500)}`;
+  });
+  return [...new Set(said)];
 }
 
 /** Docker's log stream: each piece has a header of 8 bytes whose last four are its length. */

@@ -1,0 +1,113 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { connect } from "../../modules/docker/index.ts";
+import { acquireLock, listLocks } from "../../modules/engine/index.ts";
+import { Workspace } from "../support/workspace.ts";
+
+let workspace: Workspace;
+
+beforeAll(async () => {
+  workspace = await Workspace.create();
+  for (const site of ["www", "one", "two"]) await workspace.pages(site, `${site}, first edition`);
+  expect((await workspace.up()).code).toBe(0);
+});
+
+afterAll(() => workspace?.destroy());
+
+/** A lock that this test's process holds. */
+async function hold(scope: string, reason: string) {
+  const docker = await connect();
+  const request = { docker, platform: workspace.name, scopes: [scope], reason, noWait: true };
+  return acquireLock({ ...request, signal: AbortSignal.timeout(60_000), report: () => {} });
+}
+
+test("two runs for different sites finish side by side, each with its own routes", async () => {
+  await workspace.pages("one", "one, second edition", { redirects: [{ from: "/a", to: "/b" }] });
+  await workspace.pages("two", "two, second edition", { redirects: [{ from: "/c", to: "/d" }] });
+  const [one, two] = await Promise.all([workspace.up("one"), workspace.up("two")]);
+  expect([one.code, two.code], one.all + two.all).toEqual([0, 0]);
+  expect((await workspace.visitor.get("one", "/a")).status).toBe(301);
+  expect((await workspace.visitor.get("two", "/c")).status).toBe(301);
+  expect((await workspace.run("plan", "--detailed-exitcode")).code).toBe(0);
+});
+
+test("of two runs for the same site the second waits, and then finds nothing to do", async () => {
+  await workspace.pages("one", "one, third edition");
+  const ended = await Promise.all([workspace.up("one"), workspace.up("one")]);
+  expect(ended.map(({ code }) => code)).toEqual([0, 0]);
+  const waited = ended.filter(({ stderr }) => stderr.includes("waiting for `apply one` by "));
+  expect(waited).toHaveLength(1);
+  expect(waited[0]?.stdout).toContain("No changes: the cluster is as the files say.");
+});
+
+test("who does not want to wait is told who holds the lock, since when", async () => {
+  const lock = await hold("site-one", "a test");
+  await workspace.pages("one", "one, fourth edition");
+  const refused = await workspace.up("one", "--no-wait");
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain("site-one is being changed by somebody else (TERRACE_LOCKED)");
+  expect(refused.stderr).toMatch(/`a test` by \S+ on \S+ \(process \d+\), since \d{4}-/);
+  expect((await workspace.run("lock")).stdout).toContain("site-one: `a test` by ");
+  // Another site is not concerned.
+  await workspace.pages("two", "two, fourth edition");
+  expect((await workspace.up("two", "--no-wait")).code).toBe(0);
+  await lock.release();
+  expect((await workspace.up("one", "--no-wait")).code).toBe(0);
+});
+
+test("a lock that is broken stops its holder; one whose holder died is taken over", async () => {
+  const lock = await hold("site-one", "a test that hangs");
+  expect((await workspace.run("lock", "--break", "site-two")).code).toBe(2);
+  expect((await workspace.run("lock", "--break", "site-one")).code).toBe(0);
+  await new Promise((resolve) => lock.lost.addEventListener("abort", resolve));
+  expect(String(lock.lost.reason)).toContain("the lock of this run was taken away");
+  await lock.release();
+
+  await workspace.pages("one", "one, fifth edition");
+  const killed = workspace.start("up", "--yes", "one");
+  while ((await listLocks(await connect(), workspace.name)).length === 0)
+    await new Promise((next) => setTimeout(next, 20));
+  killed.child.kill("SIGKILL");
+  await killed.ended;
+  const after = await workspace
+    .up("one", "--no-wait")
+    .then((first) => (first.code === 0 ? first : workspace.up("one")));
+  expect(after.code, after.all).toBe(0);
+  expect(await listLocks(await connect(), workspace.name)).toEqual([]);
+  expect((await workspace.visitor.get("one")).body).toContain("fifth edition");
+});
+
+test("a reviewed plan is carried out as it is, or refused with what moved", async () => {
+  await workspace.pages("one", "one, sixth edition");
+  expect((await workspace.run("plan", "-o", "review.plan")).stdout).toContain("Next: terrace apply review.plan");
+  const before = await workspace.cluster.snapshot();
+  await workspace.pages("one", "one, another edition");
+  const otherFiles = await workspace.run("apply", "review.plan", "--yes");
+  expect(otherFiles.code).toBe(1);
+  expect(otherFiles.stderr).toContain("the files say something else than when the plan was made; nothing was done");
+  expect(await workspace.cluster.snapshot()).toEqual(before);
+  await workspace.pages("one", "one, sixth edition");
+  const done = await workspace.run("apply", "review.plan", "--yes");
+  expect(done.code, done.all).toBe(0);
+  expect((await workspace.visitor.get("one")).body).toContain("sixth edition");
+  const moved = await workspace.run("apply", "review.plan", "--yes");
+  expect(moved.code).toBe(1);
+  expect(moved.stderr).toContain("the cluster is not what the plan was made from; nothing was done");
+  expect(moved.stderr).toContain(`service ${workspace.cluster.web("one")}: changed`);
+});
+
+test("what is no plan is refused", async () => {
+  await writeFile(join(workspace.folder, "no.plan"), "{}");
+  expect((await workspace.run("apply", "no.plan", "--yes")).stderr).toContain(
+    "no.plan is not a plan (TERRACE_PLAN_FILE)",
+  );
+  expect((await workspace.run("apply", "not-there.plan", "--yes")).code).toBe(2);
+});
+
+test("a plan for a merge request is Markdown with one folded part a stack", async () => {
+  await workspace.pages("two", "two, a new edition");
+  const { stdout } = await workspace.run("plan", "--markdown");
+  expect(stdout).toContain(`### Terrace: 1 to create, 1 to update, 0 to delete for ${workspace.name}`);
+  expect(stdout).toContain("<details><summary>site-two</summary>");
+});

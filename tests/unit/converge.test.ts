@@ -1,0 +1,165 @@
+import { expect, test } from "vitest";
+import { LABEL } from "../../modules/core/labels.ts";
+import { demultiplex, judge } from "../../modules/docker/converge.ts";
+import type { RawService, RawTask } from "../../modules/docker/index.ts";
+
+const NOW = Date.parse("2026-10-01T12:00:00Z");
+
+interface TaskPart {
+  template?: string;
+  desired?: string;
+  err?: string;
+  message?: string;
+  exit?: number;
+  /** Seconds. */
+  age?: number;
+  id?: string;
+}
+
+function service(update?: string, replicas = 1, message?: string): RawService {
+  return {
+    ID: "s",
+    Version: { Index: 1 },
+    CreatedAt: "",
+    Spec: {
+      Name: "web",
+      TaskTemplate: { ContainerSpec: { Labels: { [LABEL.template]: "new" } } },
+      Mode: { Replicated: { Replicas: replicas } },
+    },
+    ...(update && { UpdateStatus: { State: update, ...(message && { Message: message }) } }),
+  };
+}
+
+function task(state: string, part: TaskPart = {}): RawTask {
+  const ended = /failed|rejected|complete/.test(state);
+  return {
+    ID: part.id ?? "t",
+    ServiceID: "s",
+    CreatedAt: new Date(NOW - (part.age ?? 1) * 1000).toISOString(),
+    DesiredState: part.desired ?? (ended ? "shutdown" : "running"),
+    Spec: { ContainerSpec: { Labels: { [LABEL.template]: part.template ?? "new" } } },
+    Status: {
+      State: state,
+      ...(part.err !== undefined && { Err: part.err }),
+      ...(part.message !== undefined && { Message: part.message }),
+      ...(part.exit !== undefined && { ContainerStatus: { ExitCode: part.exit } }),
+    },
+  };
+}
+
+const crash = (part: TaskPart = {}) => task("failed", { exit: 7, err: "task: non-zero exit (7)", ...part });
+
+const CASES: [string, RawService, RawTask[], string | RegExp][] = [
+  ["all wanted tasks run", service("completed"), [task("running")], "converged"],
+  ["no update was needed", service(), [task("running")], "converged"],
+  ["one of two runs", service(undefined, 2), [task("running"), task("starting")], "waiting"],
+  ["the old one runs still", service("completed"), [task("running"), task("running", { template: "old" })], "waiting"],
+  [
+    "the old one is on its way out",
+    service("completed"),
+    [task("running"), task("running", { template: "old", desired: "shutdown" })],
+    "converged",
+  ],
+  ["the update is still watched", service("updating"), [task("running")], "waiting"],
+  [
+    "an update that crashes is left to Swarm",
+    service("updating"),
+    [crash(), crash(), task("running", { template: "old" })],
+    "waiting",
+  ],
+  ["one crash of a new service", service(), [crash(), task("starting")], "waiting"],
+  ["two crashes of a new service", service(), [crash(), crash()], "its container exited with code 7, 2 times"],
+  [
+    "crashes of an older version",
+    service(),
+    [crash({ template: "old" }), crash({ template: "old" }), task("starting")],
+    "waiting",
+  ],
+  [
+    "crashes of an earlier run",
+    service(),
+    [crash({ id: "before" }), crash({ id: "before" }), task("starting")],
+    "waiting",
+  ],
+  [
+    "containers that end with code 0",
+    service(),
+    [task("complete", { exit: 0 }), task("complete", { exit: 0 })],
+    "its container exited by itself, 2 times",
+  ],
+  [
+    "tasks that a smaller scale removed",
+    service(),
+    [task("complete", { desired: "remove" }), task("failed", { desired: "remove" }), task("starting")],
+    "waiting",
+  ],
+  [
+    "unhealthy",
+    service(),
+    [
+      task("failed", { err: "task: non-zero exit (137): unhealthy container" }),
+      task("complete", { err: "unhealthy container" }),
+    ],
+    "its health check failed, 2 times",
+  ],
+  [
+    "rejected",
+    service(),
+    [task("rejected", { err: "No such image: shop:1" }), task("rejected", { err: "No such image: shop:1" })],
+    "Swarm rejected its task: No such image: shop:1, 2 times",
+  ],
+  [
+    "rolled back",
+    service("rollback_completed"),
+    [crash(), task("running", { template: "old" })],
+    "its container exited with code 7",
+  ],
+  ["rolling back", service("rollback_started"), [crash()], "its container exited with code 7"],
+  [
+    "rolled back by an earlier run",
+    service("rollback_completed"),
+    [crash({ id: "before" })],
+    "its container exited with code 7",
+  ],
+  ["paused without a failed task", service("paused", 1, "update paused"), [], "update paused"],
+  ["no node, not long yet", service(), [task("pending", { err: "no suitable node", age: 5 })], "waiting"],
+  [
+    "no node",
+    service(),
+    [task("pending", { err: "no suitable node", age: 11 })],
+    "no node can take it: no suitable node",
+  ],
+  ["no address", service(), [task("new", { age: 11 })], /Swarm has no address for it/],
+];
+
+test.each(CASES)("%s", (_name, one, tasks, expected) => {
+  const verdict = judge(one, tasks, NOW, false, new Set(["before"]));
+  const said = typeof verdict === "string" ? verdict : verdict.why;
+  if (typeof expected === "string") expect(said).toBe(expected);
+  else expect(said).toMatch(expected);
+});
+
+test("too late, the newest task is told, or its last crash", () => {
+  const late = (tasks: RawTask[]) => judge(service(), tasks, NOW, true);
+  expect(late([task("preparing")])).toMatchObject({ why: "it did not come up in time: its newest task is preparing" });
+  expect(late([])).toMatchObject({ why: "it did not come up in time: it has no task" });
+  expect(late([task("starting"), crash({ age: 9 })])).toMatchObject({
+    why: "it did not come up in time: its container exited with code 7",
+    task: { Status: { State: "failed" } },
+  });
+});
+
+test("the newest failed task is the one that is told", () => {
+  const verdict = judge(service(), [crash({ age: 9 }), crash({ age: 2, exit: 3, id: "last" })], NOW, false);
+  expect(verdict).toMatchObject({ why: "its container exited with code 3, 2 times", task: { ID: "last" } });
+});
+
+test("Docker's log stream becomes lines", () => {
+  const piece = (text: string) => {
+    const header = Buffer.alloc(8);
+    header.writeUInt32BE(Buffer.byteLength(text), 4);
+    return Buffer.concat([header, Buffer.from(text)]);
+  };
+  expect(demultiplex(Buffer.concat([piece("one\ntw"), piece("o 网站\n")]))).toEqual(["one", "two 网站"]);
+  expect(demultiplex(Buffer.alloc(0))).toEqual([]);
+});
