@@ -22,6 +22,7 @@ import { describe } from "./describe.ts";
 import type { EdgeInputs } from "./edge/edge.ts";
 import { edgeModel, ROUTES } from "./edge/model.ts";
 import { type PlatformImages, platformImages } from "./images.ts";
+import { mapLimit } from "./limit.ts";
 import type { Plan, SitePlan } from "./model.ts";
 import { siteInputs } from "./site/inputs.ts";
 
@@ -38,6 +39,9 @@ export interface PlanRequest {
   /** Stacks beside the platform's own: the example cluster's stand-in for an old server. */
   extras?: ((images: PlatformImages) => StackSource)[];
 }
+
+/** Programs evaluated at the same time: each keeps some hundred kilobytes in the SDK until it ends. */
+const EVALUATIONS = 16;
 
 /** What every step of planning needs. */
 interface Planning {
@@ -58,7 +62,7 @@ export async function makePlan(request: PlanRequest): Promise<Plan> {
   const extras = await Promise.all((request.extras ?? []).map((extra) => stackChanges(extra(images), planning)));
   const liveModel = readLiveModel(objects);
   const reality = { served: servedSites(liveModel), unsettled: unsettledServices(objects) };
-  const sites = await Promise.all(request.sites.map((site) => planSite(site, planning, reality)));
+  const sites = await mapLimit(EVALUATIONS, request.sites, (site) => planSite(site, planning, reality));
   const edge = { platform: platform.name, images, model: wantedModel(request, liveModel) };
   const edgeChanges = removedByHand(await stackChanges(edgeSource(edge), planning), live.ofStack("edge").length > 0);
   planning.cache.save();
