@@ -130,10 +130,14 @@ function readable(value: unknown, key: string): unknown {
 /** Environment values whose names say that they are secret are shown as a mark, here and wherever a change is printed. */
 const SECRET_NAME = /PASS(WORD|WD)?|SECRET|TOKEN|CREDENTIAL|PRIVATE|API_?KEY|_KEY$/i;
 
+function masked(path: string, value: unknown): unknown {
+  const [, name] = /(?:^|\.)Env\.(.+)$/.exec(path) ?? [];
+  return value !== undefined && name !== undefined && SECRET_NAME.test(name) ? "[secret]" : value;
+}
+
 function split(pair: string): [string, string] {
   const at = pair.indexOf("=");
-  const name = pair.slice(0, at);
-  return [name, SECRET_NAME.test(name) ? "[secret]" : pair.slice(at + 1)];
+  return [pair.slice(0, at), pair.slice(at + 1)];
 }
 
 /** Leaf by leaf, what differs between two trees. Paths are short: the parts that every service shares are left out. */
@@ -145,7 +149,8 @@ function compare(before: unknown, after: unknown, path = ""): PropertyChange[] {
     const keys = [...new Set([...Object.keys(left), ...Object.keys(right)])].sort();
     return keys.flatMap((key) => compare(left[key], right[key], path === "" ? key : `${path}.${key}`));
   }
-  return [{ path: path.replace(/^TaskTemplate\.(ContainerSpec\.)?/, ""), before, after }];
+  const short = path.replace(/^TaskTemplate\.(ContainerSpec\.)?/, "");
+  return [{ path: short, before: masked(path, before), after: masked(path, after) }];
 }
 
 function isTree(value: unknown): value is Json {

@@ -31,18 +31,60 @@ const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
  * to any server. Programs may run concurrently: each has its own local storage inside the SDK.
  * The id of a resource is a stand-in (`ref:URN`) that the engine replaces when it carries the resource out.
  */
-export async function evaluate(program: Program, where: { project: string; stack: string }): Promise<Resource[]> {
+export async function evaluate(program: Program, where: Where): Promise<Resource[]> {
+  try {
+    return await withoutStacks(() => run(program, where));
+  } catch {
+    // A program does nothing but describe, so it can be run again, now with the stack that its error is to show.
+    Error.stackTraceLimit = STACK;
+    return run(program, where);
+  }
+}
+
+interface Where {
+  project: string;
+  stack: string;
+}
+
+/** Lines of an error's stack. */
+const STACK = Error.stackTraceLimit;
+let evaluating = 0;
+
+/** The SDK notes the stack at each of its promises, which is a third of all that evaluating costs. */
+async function withoutStacks<T>(work: () => Promise<T>): Promise<T> {
+  if (evaluating++ === 0) Error.stackTraceLimit = 0;
+  try {
+    return await work();
+  } finally {
+    if (--evaluating === 0) Error.stackTraceLimit = STACK;
+  }
+}
+
+async function run(program: Program, where: Where): Promise<Resource[]> {
   const sdk = loadSdk();
   const resources: Resource[] = [];
+  const refused: string[] = [];
+  const failures: unknown[] = [];
   await sdk.state.withLocalStorage(async () => {
-    sdk.settings.setMockOptions(createMonitor(sdk, where, resources), where.project, where.stack, false, "terrace");
+    sdk.settings.setMockOptions(
+      createMonitor(sdk, where, resources, refused),
+      where.project,
+      where.stack,
+      false,
+      "terrace",
+    );
     Object.assign(sdk.state.getStore(), { supportsSecrets: true, supportsResourceReferences: true });
     await sdk.runInPulumiStack(async () => {
-      await program();
+      // Thrown on from here: inside of it the SDK would let the error escape into the process as well.
+      await Promise.resolve()
+        .then(program)
+        .catch((error: unknown) => failures.push(error));
       return {};
     });
     await sdk.settings.waitForRPCs();
   });
+  if (refused.length > 0) throw new Error(`the embedded engine does not support ${refused.join(", ")}`);
+  if (failures.length > 0) throw failures[0];
   return resources;
 }
 
@@ -52,9 +94,12 @@ type Sdk = ReturnType<typeof loadSdk>;
 function loadSdk() {
   const pulumi = load("@pulumi/pulumi") as typeof import("@pulumi/pulumi");
   const proto = load("@pulumi/pulumi/proto/resource_pb.js") as typeof import("@pulumi/pulumi/proto/resource_pb.js");
+  const provider = load("@pulumi/pulumi/proto/provider_pb.js") as typeof import("@pulumi/pulumi/proto/provider_pb.js");
   return {
     runInPulumiStack: pulumi.runtime.runInPulumiStack,
     RegisterResourceResponse: proto.RegisterResourceResponse,
+    ReadResourceResponse: proto.ReadResourceResponse,
+    InvokeResponse: provider.InvokeResponse,
     // These hooks are what the SDK's own test mocks use; its type declarations leave them out.
     settings: load("@pulumi/pulumi/runtime/settings.js") as {
       setMockOptions(monitor: object, project: string, stack: string, preview: boolean, organization: string): void;
@@ -68,7 +113,7 @@ function loadSdk() {
 }
 
 /** Answers the calls that the SDK makes to Pulumi's engine; the SDK passes and expects its protobuf messages. */
-function createMonitor(sdk: Sdk, where: { project: string; stack: string }, resources: Resource[]) {
+function createMonitor(sdk: Sdk, where: Where, resources: Resource[], refused: string[]) {
   const types = new Map<string, string>();
   return {
     registerResource(request: RegisterResourceRequest, callback: Callback) {
@@ -98,11 +143,14 @@ function createMonitor(sdk: Sdk, where: { project: string; stack: string }, reso
       const supported = ["secrets", "resourceReferences"].includes(request.getId());
       callback(null, { getHassupport: () => supported });
     },
+    // Refusals are collected: the SDK itself would let an error of these two escape from the program that caused it.
     invoke(request: { getTok(): string }, callback: Callback) {
-      callback(new Error(`the embedded engine does not support the function ${request.getTok()}`));
+      refused.push(`the function ${request.getTok()}`);
+      callback(null, new sdk.InvokeResponse());
     },
     readResource(request: { getType(): string }, callback: Callback) {
-      callback(new Error(`the embedded engine does not support reading ${request.getType()}`));
+      refused.push(`reading ${request.getType()}`);
+      callback(null, new sdk.ReadResourceResponse());
     },
   };
 }

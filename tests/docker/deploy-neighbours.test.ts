@@ -29,9 +29,12 @@ describe("neighbours on one Swarm", () => {
   });
 
   afterAll(async () => {
-    await one?.destroy();
-    await other?.destroy();
-    if (one !== undefined) await removePlatform(one.docker, foreign);
+    try {
+      await one?.destroy();
+    } finally {
+      await other?.destroy();
+      if (one !== undefined) await removePlatform(one.docker, foreign);
+    }
   });
 
   test("two platforms stand side by side, and what is of neither is left alone", async () => {

@@ -1,6 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { domainToASCII } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readCluster } from "../../modules/docker/index.ts";
+import { toLive } from "../../modules/engine/index.ts";
+import { specHash } from "../../modules/engine/normal.ts";
 import { appSite, writeApp } from "../support/app.ts";
 import { startOldServer } from "../support/old-server.ts";
 import { staticSite, Workspace } from "../support/workspace.ts";
@@ -72,6 +75,15 @@ describe("the life of a cluster, from nothing", () => {
     expect(code).toBe(0);
     expect((await workspace.run("plan", "--detailed-exitcode")).code).toBe(0);
     expect(await workspace.cluster.snapshot()).toEqual(before);
+  });
+
+  test("every object reads back as it was written", async () => {
+    const live = toLive(await readCluster(workspace.docker, workspace.name), workspace.name);
+    const ours = live.filter(({ kind }) => kind !== "image");
+    expect(new Set(ours.map(({ kind }) => kind))).toEqual(new Set(["network", "secret", "config", "service"]));
+    // A network's encryption and the like are added by the daemon, and a network is never changed in place.
+    for (const { kind, name, spec, hash } of ours.filter((each) => each.kind !== "network"))
+      expect(specHash(spec), `${kind} ${name}`).toBe(hash);
   });
 
   test("status tells of every site, for people and for machines", async () => {
@@ -221,7 +233,7 @@ describe("the life of a cluster, from nothing", () => {
     expect(refused.stderr).toContain("mailbox: live, but without a file (TERRACE_SITE_FILE_GONE)");
     expect(refused.stderr).toContain("site-configs/mailbox.yaml");
     expect(await cluster.snapshot()).toEqual(before);
-    await workspace.site("mailbox", mailbox({ retire: RETIRE }));
+    await workspace.site("mailbox", mailbox({ retire: { ...RETIRE, to: "https://www.example.gov.cn/" } }));
     expect((await workspace.up()).code).toBe(0);
     await workspace.remove("site-configs/mailbox.yaml");
     const gone = await workspace.up();

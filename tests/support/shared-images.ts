@@ -1,4 +1,5 @@
 import type Dockerode from "dockerode";
+import { uniquePlatform } from "./names.ts";
 
 const SHARED = "127.0.0.1:5325/terrace/";
 
@@ -10,15 +11,15 @@ export async function keepingSharedImages<T>(docker: Dockerode, work: () => Prom
   const images = (await docker.listImages()).flatMap(({ Id, RepoTags }) =>
     (RepoTags ?? []).filter((tag) => tag.startsWith(SHARED)).map((tag) => ({ Id, tag })),
   );
-  const keep = (index: number) => ({ repo: "terrace-tests-keep", tag: String(index) });
-  for (const [index, { Id }] of images.entries()) await docker.getImage(Id).tag(keep(index));
+  const repo = uniquePlatform();
+  for (const [index, { Id }] of images.entries()) await docker.getImage(Id).tag({ repo, tag: String(index) });
   try {
     return await work();
   } finally {
     for (const [index, { Id, tag }] of images.entries()) {
       const at = tag.lastIndexOf(":");
       await docker.getImage(Id).tag({ repo: tag.slice(0, at), tag: tag.slice(at + 1) });
-      await docker.getImage(`terrace-tests-keep:${index}`).remove();
+      await docker.getImage(`${repo}:${index}`).remove();
     }
   }
 }
