@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { TerraceError } from "../modules/core/errors.ts";
 import { converge, removeOldImages } from "../modules/docker/index.ts";
 import type { SiteRoutes } from "../modules/edge/index.ts";
@@ -28,6 +29,8 @@ export interface ApplyContext extends Omit<Run, "ids"> {
 /** Sites deployed at the same time: more only makes the daemon slower. */
 const PARALLEL = 8;
 const MINUTE = 60_000;
+/** How long the routes of sites that are up wait for the others, in ms. */
+const PATIENCE = 8_000;
 
 /**
  * Carries a plan out. New services first, then the routes to them, and only then what the routes no longer need: no request ever
@@ -37,14 +40,33 @@ export async function apply(plan: Plan, context: ApplyContext): Promise<Outcome[
   const run: Run = { ...context, ids: idsOf(plan.live) };
   await carryOut(plan.base, run);
   await carryOut(plan.extras, run);
-  const deployed = await mapLimit(PARALLEL, plan.sites, (site) => deploySite(site, plan, run));
-  const failed = deployed.flatMap(({ site, fault }) => (fault === undefined ? [] : [site]));
-  const published = await publishRoutes(plan, new Set(failed), run, context.edges);
+  const deployed = await deploySites(plan, run, context.edges);
+  const published = await publishRoutes(plan, heldBack(plan, deployed), run, context.edges);
   const outcomes = await mapLimit(PARALLEL, deployed, (outcome) => check(outcome, published.routes, context));
   const down = new Set(outcomes.filter(({ fault }) => fault !== undefined).map(({ site }) => siteStack(site)));
   await remove([...deletions(plan).filter(({ stack }) => !down.has(stack)), ...published.unwanted], run);
   await removeOldImages(context.docker, imagesInUse(plan));
   return outcomes;
+}
+
+/** Deploys all sites. The routes of those that are up do not wait for one that is slow. */
+async function deploySites(plan: Plan, run: Run, edges: EdgeAddress[]): Promise<Outcome[]> {
+  const ended: Outcome[] = [];
+  const all = mapLimit(PARALLEL, plan.sites, async (site) => {
+    const outcome = await deploySite(site, plan, run);
+    ended.push(outcome);
+    return outcome;
+  });
+  const slow = await Promise.race([all.then(() => false), sleep(PATIENCE, true, { ref: false })]);
+  const held = heldBack(plan, ended);
+  if (slow && plan.routes.some(({ site }) => !held.has(site))) await publishRoutes(plan, held, run, edges);
+  return all;
+}
+
+/** Sites whose routes stay as they are: not up yet, or failed. Sites without a file any more have nothing to wait for. */
+function heldBack(plan: Plan, ended: Outcome[]): Set<string> {
+  const up = new Set(ended.filter(({ fault }) => fault === undefined).map(({ site }) => site));
+  return new Set(plan.sites.map(({ site }) => site.name).filter((site) => !up.has(site)));
 }
 
 async function deploySite(plan: SitePlan, whole: Plan, run: Run): Promise<Outcome> {

@@ -15,12 +15,11 @@ export interface PlatformInputs {
 export class Platform extends pulumi.ComponentResource {
   constructor(name: string, { platform, images, networks }: PlatformInputs, opts?: pulumi.ComponentResourceOptions) {
     super("terrace:index:Platform", name, {}, opts);
-    const parent: pulumi.Resource = this;
-    const base = new docker.RemoteImage("base", { name: images.base, keepLocally: true }, { parent });
+    const base = new docker.RemoteImage("base", { name: images.base, keepLocally: true }, { parent: this });
     for (const part of ["static", "edge"] as const) {
       const { reference, build } = images[part];
-      if (build === undefined) new docker.RemoteImage(part, { name: reference, keepLocally: true }, { parent });
-      else new docker.Image(part, { imageName: reference, build, skipPush: true }, { parent, dependsOn: [base] });
+      if (build === undefined) new docker.RemoteImage(part, { name: reference, keepLocally: true }, { parent: this });
+      else new docker.Image(part, { imageName: reference, build, skipPush: true }, { parent: this, dependsOn: [base] });
     }
     // A /24 is exhausted at about 100 services, without an error message.
     new docker.Network(
@@ -31,7 +30,7 @@ export class Platform extends pulumi.ComponentResource {
         attachable: true,
         ipamConfigs: [{ subnet: networks.edge }],
       },
-      { parent },
+      { parent: this },
     );
     new docker.Network(
       "control",
@@ -41,7 +40,7 @@ export class Platform extends pulumi.ComponentResource {
         options: { encrypted: "" },
         ipamConfigs: [{ subnet: networks.control }],
       },
-      { parent },
+      { parent: this },
     );
     const root = pulumi.output(createRoot(platform, new Date()));
     // Made once: another root would make every visitor's trust worthless.
@@ -52,7 +51,7 @@ export class Platform extends pulumi.ComponentResource {
         data: pulumi.secret(root.apply(({ pem }) => Buffer.from(pem).toString("base64"))),
         labels: root.apply(({ certificate }) => labelList({ [ROOT_LABEL]: certificate })),
       },
-      { parent, ignoreChanges: ["data", "labels"] },
+      { parent: this, ignoreChanges: ["data", "labels"] },
     );
     this.registerOutputs({});
   }
