@@ -15,12 +15,16 @@ export const apply: Command = {
   ],
   async run(input) {
     const [first] = input.arguments;
-    if (first !== undefined && /[./]/.test(first)) return applyFile(first, input);
-    const [{ prepare }, { carry }] = await Promise.all([import("./cli/prepare.ts"), import("./cli/carry.ts")]);
-    const replan = () => prepare(input, input.arguments);
-    return carry(await replan(), input, { reason: ["apply", ...input.arguments].join(" "), replan });
+    return first !== undefined && /[./]/.test(first) ? applyFile(first, input) : deploy("apply", input);
   },
 };
+
+/** Plans and carries out; `name` is what others see while they wait for it. */
+export async function deploy(name: string, input: Input): Promise<ExitCode> {
+  const [{ prepare }, { carry }] = await Promise.all([import("./cli/prepare.ts"), import("./cli/carry.ts")]);
+  const replan = () => prepare(input, input.arguments);
+  return carry(await replan(), input, { reason: [name, ...input.arguments].join(" "), replan });
+}
 
 /** Carries a reviewed plan out where it would do exactly what it says; site names have no dots, so a name with one is a file's. */
 async function applyFile(path: string, input: Input): Promise<ExitCode> {

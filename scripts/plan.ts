@@ -29,7 +29,7 @@ export const plan: Command = {
     const file = text(input, "output");
     if (file !== undefined)
       await write(file, made, { only: input.arguments, env: text(input, "env"), date: workspace.date });
-    await show(made, input, file === undefined ? "terrace apply" : `terrace apply ${file}`);
+    await show(made, input, ["terrace apply", ...(file === undefined ? input.arguments : [file])].join(" "));
     const faults = made.sites.flatMap(({ fault }) => fault ?? []);
     for (const fault of faults) printError(fault);
     if (faults.length > 0) return EXIT.failed;

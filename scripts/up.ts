@@ -1,4 +1,4 @@
-import { apply } from "./apply.ts";
+import { apply, deploy } from "./apply.ts";
 import type { Command } from "./cli/command.ts";
 
 export const up: Command = {
@@ -10,4 +10,5 @@ export const up: Command = {
     { line: "terrace up", says: "show what would change, ask, do it" },
     { line: "terrace up --yes --json", says: "in CI" },
   ],
+  run: (input) => deploy("up", input),
 };

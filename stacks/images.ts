@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { canonicalJson, shortHash } from "../modules/core/hash.ts";
 import { installRoot } from "../modules/core/root.ts";
 import type { Build } from "../modules/docker/index.ts";
-import { BASE_RECIPE } from "../modules/images/index.ts";
+import { BASE_RECIPE, IMAGES } from "../modules/images/index.ts";
 import { imageName, sharedImageName, siteStack } from "../modules/names/index.ts";
 import type { Pins } from "../modules/pins/index.ts";
 import type { ServiceSource } from "../modules/site/service.ts";
@@ -29,11 +29,14 @@ function recipe(image: string): string {
 
 /** The images that all sites share, by the hash of their recipes, or as `platform.yaml` pins them. */
 export async function platformImages(pins: Pins): Promise<PlatformImages> {
-  const base = pins.base ?? sharedImageName("base", `${BASE_RECIPE.suite}-${shortHash(canonicalJson(BASE_RECIPE))}`);
+  const edition = (image: string) => IMAGES.find(({ name }) => name === image)?.edition;
+  const base =
+    pins.base ??
+    sharedImageName("base", `${BASE_RECIPE.suite}-${shortHash(`${edition("base")} ${canonicalJson(BASE_RECIPE)}`)}`);
   const runtime = async (image: "static" | "edge"): Promise<ImageRef> => {
     const pinned = pins[image];
     if (pinned !== undefined) return { reference: pinned };
-    const tag = shortHash(`${base}\n${await contentDigest(recipe(image))}`);
+    const tag = shortHash(`${edition(image)}\n${base}\n${await contentDigest(recipe(image))}`);
     return { reference: sharedImageName(image, tag), build: { context: recipe(image), args: { BASE: base } } };
   };
   const pages = recipe("pages");

@@ -56,11 +56,11 @@ export async function makePlan(request: PlanRequest): Promise<Plan> {
   const { docker, platform, root } = request;
   const [objects, images] = await Promise.all([readCluster(docker, platform.name), platformImages(platform.images)]);
   const live = new LiveIndex(toLive(objects, platform.name));
-  if (request.only.length === 0) refuseLostFiles(request.sites, live);
   const planning = { request, images, live, cache: new EvaluationCache(`${root}\n${platform.name}`) };
   const base = removedByHand(await stackChanges(platformSource(planning), planning), live.stacks().length > 0);
   const extras = await Promise.all((request.extras ?? []).map((extra) => stackChanges(extra(images), planning)));
   const liveModel = readLiveModel(objects);
+  if (request.only.length === 0) refuseLostFiles(request.sites, live, liveModel);
   const reality = { served: servedSites(liveModel), unsettled: unsettledServices(objects) };
   const sites = await mapLimit(EVALUATIONS, request.sites, (site) => planSite(site, planning, reality));
   const edge = { platform: platform.name, images, model: wantedModel(request, liveModel) };
@@ -197,9 +197,11 @@ export function readLiveModel({ configs }: ClusterObjects): EdgeModel | undefine
 }
 
 /** A live site is never removed because its file is gone: that may be a mistake, and the site is a public service. */
-function refuseLostFiles(sites: Site[], live: LiveIndex): void {
+function refuseLostFiles(sites: Site[], live: LiveIndex, model: EdgeModel | undefined): void {
   const named = new Set(sites.map(({ name }) => name));
-  const lost = lostSites(live).filter((site) => !named.has(site) && hasService(live, site));
+  const served = lostSites(live).filter((site) => hasService(live, site));
+  const routed = model?.sites.filter(({ upstream }) => upstream.kind !== "retired").map(({ site }) => site) ?? [];
+  const lost = [...new Set([...served, ...routed])].filter((site) => !named.has(site)).sort();
   if (lost.length === 0) return;
   const files = lost.map((site) => `site-configs/${site}.yaml`).join(", ");
   throw new TerraceError("TERRACE_SITE_FILE_GONE", `${lost.join(", ")}: live, but without a file`, {

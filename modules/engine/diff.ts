@@ -122,6 +122,7 @@ function readable(value: unknown, key: string): unknown {
     if (name !== undefined) return Object.fromEntries(value.map((item: Json) => [name(item), readable(item, "")]));
     return value;
   }
+  if (key === "Mode" && typeof value === "number") return `0${value.toString(8)}`;
   if (value === null || typeof value !== "object") return value;
   const entries = Object.entries(value).filter(([each]) => key !== "Labels" || !BOOKKEEPING.test(each));
   return Object.fromEntries(entries.map(([each, item]) => [each, readable(item, each)]));

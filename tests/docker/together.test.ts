@@ -36,7 +36,7 @@ test("of two runs for the same site the second waits, and then finds nothing to 
   await workspace.pages("one", "one, third edition");
   const ended = await Promise.all([workspace.up("one"), workspace.up("one")]);
   expect(ended.map(({ code }) => code)).toEqual([0, 0]);
-  const waited = ended.filter(({ stderr }) => stderr.includes("waiting for `apply one` by "));
+  const waited = ended.filter(({ stderr }) => stderr.includes("waiting for `up one` by "));
   expect(waited).toHaveLength(1);
   expect(waited[0]?.stdout).toContain("No changes: the cluster is as the files say.");
 });

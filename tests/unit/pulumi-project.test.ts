@@ -33,7 +33,8 @@ test.each(Object.entries(TYPES))(
 test("the site's service is the one that the embedded engine makes", { timeout: 60_000 }, async () => {
   const { registered } = await runAsPulumi("site", "site-finance");
   const service = registered.find(({ name }) => name === "web");
-  expect(service?.inputs.name).toBe("honghe-site-finance_web");
+  const { platform } = parse(readFileSync(join(ROOT, "platform.yaml"), "utf8"));
+  expect(service?.inputs.name).toBe(`${platform}-site-finance_web`);
 });
 
 test("a stack that is no site's is refused with the sites' names", { timeout: 60_000 }, async () => {
