@@ -1,0 +1,61 @@
+import { parseArgs } from "node:util";
+
+/** What can be measured, in the order in which it is. */
+export const BENCHES = ["help", "plan", "deploy", "no-change", "add", "change", "memory", "edge"] as const;
+export type BenchName = (typeof BENCHES)[number];
+
+export interface Options {
+  only: ReadonlySet<BenchName>;
+  /** Numbers of sites on the real engine, e.g. `[15, 200]`. */
+  sites: number[];
+  /** Numbers of sites against the simulated API. */
+  simulated: number[];
+  /** How often each timing is taken. */
+  rounds: number;
+  /** Seconds of load for one measurement of the edge. */
+  load: number;
+  json: boolean;
+}
+
+export const USAGE = `npm run bench -- [options]
+  --only NAMES    only these, with commas: ${BENCHES.join(", ")}
+  --sites N,M     so many sites on the real engine (default 15); with two numbers the cost of one site is compared
+  --full          also plan 10,000 sites against the simulated API
+  --rounds N      how often each timing is taken (default 3)
+  --quick         one round and short loads: whether it runs, not what it measures
+  --json          for machines`;
+
+/** @throws Error with the usage where an option is wrong */
+export function parseOptions(args: string[]): Options {
+  const { values } = parseArgs({
+    args,
+    options: {
+      only: { type: "string" },
+      sites: { type: "string", default: "15" },
+      rounds: { type: "string" },
+      full: { type: "boolean", default: false },
+      quick: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+    },
+  });
+  const names = values.only?.split(",") ?? [...BENCHES];
+  const unknown = names.filter((name) => !(BENCHES as readonly string[]).includes(name));
+  if (unknown.length > 0) throw new Error(`there is no bench ${unknown.join(", ")}\n${USAGE}`);
+  const sites = values.sites.split(",").map((text) => count(text, 2, 400));
+  return {
+    only: new Set(names as BenchName[]),
+    sites,
+    simulated: values.full ? [1000, 10_000] : [1000],
+    rounds: values.rounds === undefined ? (values.quick ? 1 : 3) : count(values.rounds, 1, 50),
+    load: values.quick ? 2 : 6,
+    json: values.json,
+  };
+}
+
+function count(text: string, least: number, most: number): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < least || number > most) {
+    throw new Error(`${text} is no whole number from ${least} to ${most}\n${USAGE}`);
+  }
+  return number;
+}
