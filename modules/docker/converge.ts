@@ -36,6 +36,8 @@ export interface Fault {
 const PENDING_LIMIT = 10_000;
 /** How many failed tasks of a new service are a crash loop. */
 const CRASH_LIMIT = 2;
+/** How long tasks of the version before may take to stop once the update is complete, in ms: above any grace period. */
+const STOP_LIMIT = 30_000;
 const POLL = 150;
 const LOG_LINES = 10;
 
@@ -101,7 +103,9 @@ export function judge(
   const current = tasks.filter(({ Spec }) => Spec.ContainerSpec?.Labels?.[LABEL.template] === wanted);
   const running = (list: RawTask[]) =>
     list.filter(({ Status, DesiredState }) => Status.State === "running" && DesiredState === "running");
-  const old = running(tasks.filter((task) => !current.includes(task)));
+  // One that is stopping still answers, so it counts until it has stopped; one on a node that is lost never tells.
+  const settled = now - Date.parse(service.UpdateStatus?.CompletedAt ?? "") > STOP_LIMIT;
+  const old = tasks.filter((task) => !current.includes(task) && task.Status.State === "running" && !settled);
   const replicas =
     service.Spec.Mode?.Replicated?.Replicas ??
     Math.max(1, current.filter((task) => task.DesiredState === "running").length);

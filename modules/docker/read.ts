@@ -18,7 +18,7 @@ export interface RawService {
   CreatedAt: string;
   Spec: RawSpec & { TaskTemplate?: RawTemplate; Mode?: { Replicated?: { Replicas?: number }; Global?: object } };
   PreviousSpec?: object;
-  UpdateStatus?: { State?: string; Message?: string; StartedAt?: string };
+  UpdateStatus?: { State?: string; Message?: string; StartedAt?: string; CompletedAt?: string };
   ServiceStatus?: { RunningTasks: number; DesiredTasks: number };
 }
 

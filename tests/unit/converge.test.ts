@@ -58,7 +58,7 @@ const CASES: [string, RawService, RawTask[], string | RegExp][] = [
     "the old one is on its way out",
     service("completed"),
     [task("running"), task("running", { template: "old", desired: "shutdown" })],
-    "converged",
+    "waiting",
   ],
   ["the update is still watched", service("updating"), [task("running")], "waiting"],
   [
