@@ -2,7 +2,7 @@ import { cpus, release, totalmem } from "node:os";
 import setupDocker from "../support/docker-setup.ts";
 import { measureHelp } from "./help.ts";
 import { quiet } from "./measure.ts";
-import { type Options, parseOptions } from "./options.ts";
+import { type Options, parseOptions, USAGE } from "./options.ts";
 import { measurePlan } from "./plan-simulated.ts";
 import { compareSizes, measureReal, needsEngine } from "./real.ts";
 import { type Result, resultJson, resultTable } from "./report.ts";
@@ -21,9 +21,8 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-async function measureAll(options: Options): Promise<Result[]> {
-  const results: Result[] = [];
-  const took = (more: Result[]) => results.push(...more);
+async function measureAll(options: Options, results: Result[]): Promise<void> {
+  const took = (more: Result[]) => void results.push(...more);
   if (options.only.has("help")) took(await measureHelp());
   if (options.only.has("plan")) {
     for (const count of options.simulated) {
@@ -31,39 +30,36 @@ async function measureAll(options: Options): Promise<Result[]> {
       took(await measurePlan(count, options.rounds));
     }
   }
-  if (!needsEngine(options)) return results;
+  if (!needsEngine(options)) return;
   const tearDown = await setupDocker();
   try {
     for (const count of options.sites) {
       progress(`${count} sites on the real engine`);
-      took(
-        await measureReal(count, options, (destroy) => {
-          cleanUp = destroy;
-        }),
-      );
+      await measureReal(count, options, took, (destroy) => {
+        cleanUp = destroy;
+      });
     }
   } finally {
     await tearDown();
   }
-  return [...results, ...compareSizes(results, options.sites)];
+  took(compareSizes(results, options.sites));
 }
 
 async function main(args: string[]): Promise<void> {
   const options = parseOptions(args);
+  if (options.help) return void process.stdout.write(`${USAGE}\n`);
   progress("waiting until the machine has nothing else to do, a minute at most");
   const load = await quiet(60, cpus().length);
   progress(`load average ${load.toFixed(2)} on ${cpus().length} cores`);
-  const results = await measureAll(options);
   const [cpu] = cpus();
-  const machine = {
-    cores: cpus().length,
-    cpu: cpu?.model,
-    memory: totalmem(),
-    kernel: release(),
-    node: process.version,
-    load,
-  };
-  process.stdout.write(`${options.json ? resultJson(results, machine) : resultTable(results)}\n`);
+  const sizes = { cores: cpus().length, cpu: cpu?.model, memory: totalmem() };
+  const machine = { ...sizes, kernel: release(), node: process.version, load };
+  const results: Result[] = [];
+  try {
+    await measureAll(options, results);
+  } finally {
+    process.stdout.write(`${options.json ? resultJson(results, machine) : resultTable(results)}\n`);
+  }
 }
 
 try {

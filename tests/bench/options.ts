@@ -15,6 +15,8 @@ export interface Options {
   /** Seconds of load for one measurement of the edge. */
   load: number;
   json: boolean;
+  /** Only show how it is used. */
+  help: boolean;
 }
 
 export const USAGE = `npm run bench -- [options]
@@ -36,6 +38,7 @@ export function parseOptions(args: string[]): Options {
       full: { type: "boolean", default: false },
       quick: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
     },
   });
   const names = values.only?.split(",") ?? [...BENCHES];
@@ -49,6 +52,7 @@ export function parseOptions(args: string[]): Options {
     rounds: values.rounds === undefined ? (values.quick ? 1 : 3) : count(values.rounds, 1, 50),
     load: values.quick ? 2 : 6,
     json: values.json,
+    help: values.help,
   };
 }
 

@@ -16,22 +16,23 @@ export function needsEngine({ only }: Options): boolean {
 /**
  * Everything that is measured on the real engine with so many sites. What it makes is gone in the end, also after a failure.
  *
+ * @param took gets results as they come
  * @param onRig is told how to clean up, for whoever has to stop it
  */
 export async function measureReal(
   count: number,
   { only, rounds, load }: Options,
+  took: (results: Result[]) => void,
   onRig: (destroy: (() => Promise<void>) | undefined) => void,
-): Promise<Result[]> {
+): Promise<void> {
   const rig = await Rig.create(count);
   onRig(() => rig.destroy());
   try {
-    const results = await measureDeploys(rig, only, rounds);
-    if (only.has("memory")) results.push(...(await measureMemory(rig)));
-    if (only.has("add")) results.push(...(await measureAdd(rig, rounds)));
-    if (only.has("change")) results.push(...(await measureChange(rig, rounds)));
-    if (only.has("edge")) results.push(...(await measureEdge(rig, rounds, load)));
-    return results;
+    took(await measureDeploys(rig, only, rounds));
+    if (only.has("memory")) took(await measureMemory(rig));
+    if (only.has("add")) took(await measureAdd(rig, rounds));
+    if (only.has("change")) took(await measureChange(rig, rounds));
+    if (only.has("edge")) took(await measureEdge(rig, rounds, load));
   } finally {
     await rig.destroy();
     onRig(undefined);
