@@ -50,7 +50,7 @@ export function parseOptions(args: string[]): Options {
     sites,
     simulated: values.full ? [1000, 10_000] : [1000],
     rounds: values.rounds === undefined ? (values.quick ? 1 : 3) : count(values.rounds, 1, 50),
-    load: values.quick ? 2 : 6,
+    load: values.quick ? 2 : 4,
     json: values.json,
     help: values.help,
   };

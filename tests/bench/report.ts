@@ -5,7 +5,7 @@ export interface Result {
   /** What was measured, e.g. `plan, no change, 1000 sites: wall`. */
   what: string;
   value: number;
-  unit: "ms" | "MiB" | "calls" | "requests/s" | "ratio";
+  unit: "ms" | "MiB" | "calls" | "ratio";
   /** The most that the design allows (for a ratio with `atLeast`: the least). */
   budget?: { limit: number; atLeast?: boolean; text: string };
   /** The same done by something else in the same run. */
@@ -30,7 +30,6 @@ export function show(value: number, unit: Result["unit"]): string {
   if (unit === "calls") return String(value);
   if (unit === "ratio") return value.toFixed(3);
   if (unit === "MiB") return `${value.toFixed(1)} MiB`;
-  if (unit === "requests/s") return `${Math.round(value)}/s`;
   return value >= 10_000
     ? `${(value / 1000).toFixed(1)} s`
     : value >= 1000
