@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { canonicalJson, shortHash } from "../modules/core/hash.ts";
 import { installRoot } from "../modules/core/root.ts";
 import type { Build } from "../modules/docker/index.ts";
-import { BASE_RECIPE, IMAGES } from "../modules/images/index.ts";
+import { BASE_RECIPE, IMAGES, OWN_IMAGES, type OwnImage } from "../modules/images/index.ts";
 import { imageName, sharedImageName, siteStack } from "../modules/names/index.ts";
 import type { Pins } from "../modules/pins/index.ts";
 import type { ServiceSource } from "../modules/site/service.ts";
@@ -14,10 +14,8 @@ export interface ImageRef {
   build?: Build;
 }
 
-export interface PlatformImages {
+export interface PlatformImages extends Record<OwnImage, ImageRef> {
   base: string;
-  static: ImageRef;
-  edge: ImageRef;
   /** Recipe that lays a site's pages over the static server, and its digest. */
   pages: { dockerfile: string; digest: string };
 }
@@ -33,15 +31,16 @@ export async function platformImages(pins: Pins): Promise<PlatformImages> {
   const base =
     pins.base ??
     sharedImageName("base", `${BASE_RECIPE.suite}-${shortHash(`${edition("base")} ${canonicalJson(BASE_RECIPE)}`)}`);
-  const runtime = async (image: "static" | "edge"): Promise<ImageRef> => {
+  const own = async (image: OwnImage): Promise<[OwnImage, ImageRef]> => {
     const pinned = pins[image];
-    if (pinned !== undefined) return { reference: pinned };
+    if (pinned !== undefined) return [image, { reference: pinned }];
     const tag = shortHash(`${edition(image)}\n${base}\n${await contentDigest(recipe(image))}`);
-    return { reference: sharedImageName(image, tag), build: { context: recipe(image), args: { BASE: base } } };
+    return [image, { reference: sharedImageName(image, tag), build: { context: recipe(image), args: { BASE: base } } }];
   };
   const pages = recipe("pages");
-  const [serve, edge, digest] = await Promise.all([runtime("static"), runtime("edge"), contentDigest(pages)]);
-  return { base, static: serve, edge, pages: { dockerfile: join(pages, "Dockerfile"), digest } };
+  const [images, digest] = await Promise.all([Promise.all(OWN_IMAGES.map(own)), contentDigest(pages)]);
+  const byName = Object.fromEntries(images) as Record<OwnImage, ImageRef>;
+  return { base, ...byName, pages: { dockerfile: join(pages, "Dockerfile"), digest } };
 }
 
 /** The image of one site; `undefined` where it has no service. */

@@ -1,4 +1,7 @@
+import * as docker from "@pulumi/docker";
+import type * as pulumi from "@pulumi/pulumi";
 import { LABEL } from "../modules/core/labels.ts";
+import type { ImageRef } from "./images.ts";
 
 /** The user that everything of ours runs as. */
 export const USER = "10001:10001";
@@ -52,4 +55,14 @@ export function rolling(monitor = "2s") {
     updateConfig: { order: "start-first", parallelism: 1, failureAction: "rollback", monitor },
     rollbackConfig: { order: "start-first", parallelism: 1, failureAction: "pause", monitor },
   };
+}
+
+/** An image that must be there: one of ours is built where it is missing, any other is pulled. */
+export function imageResource(
+  name: string,
+  { reference, build }: ImageRef,
+  opts: pulumi.ComponentResourceOptions,
+): pulumi.Resource {
+  if (build === undefined) return new docker.RemoteImage(name, { name: reference, keepLocally: true }, opts);
+  return new docker.Image(name, { imageName: reference, build, skipPush: true }, opts);
 }

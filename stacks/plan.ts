@@ -24,6 +24,7 @@ import { edgeModel, ROUTES } from "./edge/model.ts";
 import { type PlatformImages, platformImages } from "./images.ts";
 import { mapLimit } from "./limit.ts";
 import type { Plan, SitePlan } from "./model.ts";
+import { type PlatformService, platformServices, type StackSource } from "./services.ts";
 import { siteInputs } from "./site/inputs.ts";
 
 export interface PlanRequest {
@@ -58,7 +59,10 @@ export async function makePlan(request: PlanRequest): Promise<Plan> {
   const live = new LiveIndex(toLive(objects, platform.name));
   const planning = { request, images, live, cache: new EvaluationCache(`${root}\n${platform.name}`) };
   const base = removedByHand(await stackChanges(platformSource(planning), planning), live.stacks().length > 0);
-  const extras = await Promise.all((request.extras ?? []).map((extra) => stackChanges(extra(images), planning)));
+  const extras = await Promise.all([
+    ...platformServices.map((service) => serviceChanges(service, planning)),
+    ...(request.extras ?? []).map((extra) => stackChanges(extra(images), planning)),
+  ]);
   const liveModel = readLiveModel(objects);
   if (request.only.length === 0) refuseLostFiles(request.sites, live, liveModel);
   const reality = { served: servedSites(liveModel), unsettled: unsettledServices(objects) };
@@ -85,6 +89,12 @@ function platformSource({ request: { platform }, images }: Planning): StackSourc
   const inputs = { platform: platform.name, images, networks: platform.networks };
   const program = async () => (await import("./platform/platform.ts")).platformProgram(inputs);
   return { stack: "platform", inputs, program };
+}
+
+async function serviceChanges({ stack, source }: PlatformService, planning: Planning): Promise<Change[]> {
+  const { request, images, live } = planning;
+  const wanted = await source({ ...request, images });
+  return wanted === undefined ? diffStack(stack, [], live) : stackChanges(wanted, planning);
 }
 
 function edgeSource(inputs: EdgeInputs): StackSource {
@@ -158,14 +168,6 @@ function isPlanned({ only }: PlanRequest, site: string): boolean {
 /** Evaluates the program of a stack: the objects that it wants. */
 export async function evaluateStack(stack: string, program: Program, platform: string): Promise<Desired[]> {
   return toDesired(await evaluate(program, { project: "terrace", stack: `${platform}-${stack}` }), { platform, stack });
-}
-
-/** A stack's program, loaded only where it must run, and the plain data that decides what it wants. */
-export interface StackSource {
-  stack: string;
-  /** `undefined` where it must not be remembered. */
-  inputs: unknown;
-  program(): Promise<Program>;
 }
 
 async function stackChanges({ stack, inputs, program }: StackSource, planning: Planning): Promise<Change[]> {

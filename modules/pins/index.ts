@@ -1,13 +1,10 @@
 import { z } from "zod";
 import type { Concern } from "../core/concern.ts";
+import type { OwnImage } from "../images/index.ts";
 import { imageSchema } from "../units/index.ts";
 
 /** References of images that replace those that Terrace builds itself. */
-export interface Pins {
-  base: string | undefined;
-  static: string | undefined;
-  edge: string | undefined;
-}
+export type Pins = Partial<Record<"base" | OwnImage, string>>;
 
 function pin(description: string, example: string) {
   return imageSchema()
@@ -15,11 +12,13 @@ function pin(description: string, example: string) {
     .meta({ description, examples: [example], absent: "Terrace builds it" });
 }
 
-const schema = z.strictObject({
+const keys = {
   base: pin("What the other images are built on: a Debian with apt.", "registry.example.cn/debian:bookworm"),
   static: pin("Serves the pages of static sites.", "registry.example.cn/terrace/static:1"),
   edge: pin("The reverse proxy in front of all sites.", "registry.example.cn/terrace/edge:1"),
-});
+} satisfies Record<"base" | OwnImage, unknown>;
+
+const schema = z.strictObject(keys);
 
 export const pins: Concern<"images", z.infer<typeof schema>, Pins> = {
   key: "images",
@@ -29,5 +28,5 @@ export const pins: Concern<"images", z.infer<typeof schema>, Pins> = {
     examples: [{ base: "registry.example.cn/debian:bookworm" }],
     absent: "Terrace builds its own",
   }),
-  resolve: (typed) => ({ base: typed?.base, static: typed?.static, edge: typed?.edge }),
+  resolve: (typed) => ({ ...typed }),
 };

@@ -5,7 +5,7 @@ import { imageName, objectName } from "../../modules/names/index.ts";
 import { contentDigest } from "../../modules/workspace/index.ts";
 import type { PlatformImages } from "../images.ts";
 import { hardened, logDriver, resources, restartPolicy, rolling, scratch, serviceLabels } from "../parts.ts";
-import type { StackSource } from "../plan.ts";
+import type { StackSource } from "../services.ts";
 
 const MIB = 1024 * 1024;
 

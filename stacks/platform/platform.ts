@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { objectName } from "../../modules/names/index.ts";
 import { createRoot, ROOT_LABEL } from "../../modules/tls/index.ts";
 import type { PlatformImages } from "../images.ts";
-import { labelList } from "../parts.ts";
+import { imageResource, labelList } from "../parts.ts";
 
 export interface PlatformInputs {
   platform: string;
@@ -16,11 +16,8 @@ export class Platform extends pulumi.ComponentResource {
   constructor(name: string, { platform, images, networks }: PlatformInputs, opts?: pulumi.ComponentResourceOptions) {
     super("terrace:index:Platform", name, {}, opts);
     const base = new docker.RemoteImage("base", { name: images.base, keepLocally: true }, { parent: this });
-    for (const part of ["static", "edge"] as const) {
-      const { reference, build } = images[part];
-      if (build === undefined) new docker.RemoteImage(part, { name: reference, keepLocally: true }, { parent: this });
-      else new docker.Image(part, { imageName: reference, build, skipPush: true }, { parent: this, dependsOn: [base] });
-    }
+    for (const part of ["static", "edge"] as const)
+      imageResource(part, images[part], { parent: this, dependsOn: [base] });
     // A /24 is exhausted at about 100 services, without an error message.
     new docker.Network(
       "edge",

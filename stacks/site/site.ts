@@ -6,7 +6,17 @@ import type { Secret } from "../../modules/core/secret.ts";
 import { contentName, objectName, siteStack } from "../../modules/names/index.ts";
 import type { ServiceDraft, VolumePart } from "../../modules/site/service.ts";
 import type { ImageRef } from "../images.ts";
-import { hardened, labelList, logDriver, resources, restartPolicy, rolling, scratch, serviceLabels } from "../parts.ts";
+import {
+  hardened,
+  imageResource,
+  labelList,
+  logDriver,
+  resources,
+  restartPolicy,
+  rolling,
+  scratch,
+  serviceLabels,
+} from "../parts.ts";
 
 export interface SiteInputs {
   platform: string;
@@ -32,7 +42,7 @@ export class Site extends pulumi.ComponentResource {
 
   #service(image: ImageRef): void {
     const { platform, site, title, draft } = this.#inputs;
-    const built = this.#image(image);
+    const built = imageResource("image", image, { parent: this });
     const secrets = Object.entries(this.#inputs.secrets).map(([name, value]) => this.#secret(name, value));
     new docker.Service(
       "web",
@@ -75,12 +85,6 @@ export class Site extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: [built, ...secrets.map(({ secret }) => secret)] },
     );
-  }
-
-  #image({ reference, build }: ImageRef): pulumi.Resource {
-    if (build === undefined)
-      return new docker.RemoteImage("image", { name: reference, keepLocally: true }, { parent: this });
-    return new docker.Image("image", { imageName: reference, build, skipPush: true }, { parent: this });
   }
 
   /** Secrets can't be changed in Swarm: the value's hash is in the name, so a new value is a new secret. */
