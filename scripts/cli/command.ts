@@ -11,8 +11,18 @@ export interface Command {
   options?: Option[];
   /** At least one. */
   examples: { line: string; says: string }[];
-  /** Parses, calls, prints; decides nothing. Returns the exit code. */
-  run(input: Input): Promise<ExitCode>;
+  /** Commands below this one: `terrace secret` has `set`, `list`, ... Their names are single words; each is a whole record. */
+  subcommands?: Command[];
+  /** Parses, calls, prints; decides nothing. Returns the exit code. May be absent where there are subcommands: then one must be named. */
+  run?(input: Input): Promise<ExitCode>;
+}
+
+/** Every command that can be typed, subcommands after their parent, with its whole name (`secret set`). */
+export function allCommands(commands: readonly Command[], above = ""): [name: string, command: Command][] {
+  return commands.flatMap((command) => {
+    const name = `${above}${command.name}`;
+    return [[name, command] as [string, Command], ...allCommands(command.subcommands ?? [], `${name} `)];
+  });
 }
 
 export interface Argument {

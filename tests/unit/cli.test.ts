@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { Command } from "../../scripts/cli/command.ts";
+import { allCommands } from "../../scripts/cli/command.ts";
 import { commands } from "../../scripts/commands.ts";
 import { ROOT } from "../support/sources.ts";
 
@@ -22,9 +22,12 @@ function terrace(...args: string[]): Promise<Ended> {
 // The first run may have to build.
 beforeAll(() => terrace("--help"), 60_000);
 
-describe.each(commands.map((command): [string, Command] => [command.name, command]))("terrace %s", (name, command) => {
+const all = allCommands(commands);
+
+describe.each(all)("terrace %s", (name, command) => {
   test("is a complete record", () => {
-    expect(name).toMatch(/^[a-z]+$/);
+    expect(name).toMatch(/^[a-z]+( [a-z]+)?$/);
+    expect(command.run !== undefined || command.subcommands !== undefined).toBe(true);
     expect(command.summary).toMatch(/^[A-Z].*[^.]$/);
     expect(command.examples.length).toBeGreaterThan(0);
     for (const { line, says } of command.examples) {
@@ -39,7 +42,7 @@ describe.each(commands.map((command): [string, Command] => [command.name, comman
   });
 
   test("has help that says all of it", async () => {
-    const { code, stdout } = await terrace(name, "--help");
+    const { code, stdout } = await terrace(...name.split(" "), "--help");
     expect(code).toBe(0);
     const plain = stdout.replace(/\s+/g, " ");
     expect(plain).toContain(command.summary);
@@ -54,14 +57,14 @@ describe.each(commands.map((command): [string, Command] => [command.name, comman
   });
 
   test("refuses an option that it does not have", async () => {
-    const { code, stderr } = await terrace(name, "--no-such-option");
+    const { code, stderr } = await terrace(...name.split(" "), "--no-such-option");
     expect(code).toBe(2);
     expect(stderr).toContain("unknown option '--no-such-option'");
   });
 });
 
 test("names are unique", () => {
-  expect(new Set(commands.map(({ name }) => name)).size).toBe(commands.length);
+  expect(new Set(all.map(([name]) => name)).size).toBe(all.length);
 });
 
 test("the help names every command", async () => {
