@@ -107,6 +107,7 @@ function ruleProblems(platform: Read<Platform>, reads: ReadonlyMap<string, Read<
   const good = [...reads.values()].flatMap(({ value }) => value ?? []).sort(byName);
   const world: World = {
     platform: platform.value,
+    typedPlatform: platform.typed,
     sites: good,
     typed: new Map([...reads].flatMap(([name, { typed }]) => (typed === undefined ? [] : [[name, typed]]))),
     complete: good.length === reads.size,

@@ -1,6 +1,7 @@
 import { backupNotRun } from "../backup/rules.ts";
 import { duplicateDomain } from "../domains/rules.ts";
 import { onePortal } from "../identity/rules.ts";
+import { poolRules } from "../pool/rules.ts";
 import { duplicateRedirect, redirectLoop, redirectToRetired, unreachedRedirect } from "../redirects/rules.ts";
 import { poolMemory, scaleWithoutService } from "../scale/rules.ts";
 import { contentFolder, duplicateName, volumeReplicas } from "../serve/rules.ts";
@@ -20,4 +21,5 @@ export const rules: readonly Rule[] = [
   redirectLoop,
   redirectToRetired,
   backupNotRun,
+  ...poolRules,
 ];

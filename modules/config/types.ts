@@ -51,6 +51,8 @@ export interface Finding {
 /** All that is known once every file has its shape. */
 export interface World {
   platform: Platform | undefined;
+  /** What was typed in `platform.yaml` and its overlays; `undefined` where it is broken. */
+  typedPlatform: Readonly<Record<string, unknown>> | undefined;
   /** Those whose own file has the right shape, sorted by name. */
   sites: readonly Site[];
   /** What was typed, by site name. */

@@ -10,5 +10,9 @@ export const LABEL = {
   /** The limit of processes a service asks for. The Pulumi provider has no argument for it, so it travels as a label. */
   pids: "terrace.limit.pids",
   site: "terrace.site",
+  /** On Swarm nodes: the name that `pool.nodes` gives it. */
+  node: "terrace.node",
+  /** On Swarm nodes, `true` where it answers visitors. */
+  edge: "terrace.edge",
   namespace: "com.docker.stack.namespace",
 } as const;

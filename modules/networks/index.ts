@@ -46,4 +46,4 @@ export const networks: Concern<"networks", z.infer<typeof schema>, Networks> = {
     control: typed?.control ?? DEFAULT_NETWORKS.control,
   }),
 };
-export { overlap } from "./overlap.ts";
+export { isInside, overlap } from "./overlap.ts";

@@ -4,6 +4,11 @@ export function overlap(one: string, other: string): boolean {
   return a !== undefined && b !== undefined && a.first <= b.last && b.first <= a.last;
 }
 
+/** Whether an IPv4 address lies in a range in CIDR form. */
+export function isInside(address: string, range: string): boolean {
+  return overlap(`${address}/32`, range);
+}
+
 function bounds(range: string): { first: number; last: number } | undefined {
   const [address = "", length = ""] = range.split("/");
   const bytes = address.split(".").map(Number);
