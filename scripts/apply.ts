@@ -7,7 +7,7 @@ export const apply: Command = {
   details:
     "Shows the plan, asks, carries it out and waits: each changed site is visited through the edge over TLS. Exits with 1 where a site does not come up; its earlier version then goes on serving.",
   arguments: [{ name: "what...", required: false, says: "sites, or one plan file; all sites where nothing is named" }],
-  options: [OPTION.env, OPTION.asOf, OPTION.json, OPTION.yes, OPTION.noWait],
+  options: [OPTION.env, OPTION.asOf, OPTION.json, OPTION.yes, OPTION.wait, OPTION.noWait],
   examples: [
     { line: "terrace apply", says: "show, ask, do" },
     { line: "terrace apply finance --yes", says: "one site, without asking" },

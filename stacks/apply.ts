@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { TerraceError } from "../modules/core/errors.ts";
-import { converge, removeOldImages } from "../modules/docker/index.ts";
+import { converge, removeOldImages, ServiceWatch } from "../modules/docker/index.ts";
 import type { SiteRoutes } from "../modules/edge/index.ts";
 import type { Change } from "../modules/engine/index.ts";
 import { carryOut, idsOf, type Run, remove } from "../modules/engine/index.ts";
 import { imageName, objectName, siteStack } from "../modules/names/index.ts";
 import { type EdgeAddress, visit } from "../modules/probe/index.ts";
-import { mapLimit } from "./limit.ts";
+import { gate, mapLimit } from "./limit.ts";
 import type { Plan, SitePlan } from "./model.ts";
-import { publishRoutes } from "./publish.ts";
+import { edgeComesUp, publishRoutes } from "./publish.ts";
 
 /** What became of one site. */
 export interface Outcome {
@@ -26,7 +26,9 @@ export interface ApplyContext extends Omit<Run, "ids"> {
   root(): Promise<string>;
 }
 
-/** Sites deployed at the same time: more only makes the daemon slower. */
+/** Sites that are on their way at the same time: enough for Docker to have always something to start, and not so many that one waits long. */
+const UNDER_WAY = 32;
+/** Images built and services written at the same time, and visits: more only makes the daemon slower. */
 const PARALLEL = 8;
 const MINUTE = 60_000;
 /** How long the routes of sites that are up wait for the others, in ms. */
@@ -39,21 +41,41 @@ const PATIENCE = 8_000;
 export async function apply(plan: Plan, context: ApplyContext): Promise<Outcome[]> {
   const run: Run = { ...context, ids: idsOf(plan.live) };
   await carryOut(plan.base, run);
+  const edge = startEdge(plan, run);
   await carryOut(plan.extras, run);
   const deployed = await deploySites(plan, run, context.edges);
+  await edge.up;
   const published = await publishRoutes(plan, heldBack(plan, deployed), run, context.edges);
-  const outcomes = await mapLimit(PARALLEL, deployed, (outcome) => check(outcome, published.routes, context));
+  const root = deployed.some(({ changed }) => changed) ? await context.root() : "";
+  const outcomes = await mapLimit(PARALLEL, deployed, (outcome) =>
+    check(outcome, published.routes, context.edges, root),
+  );
   const down = new Set(outcomes.filter(({ fault }) => fault !== undefined).map(({ site }) => siteStack(site)));
   await remove([...deletions(plan).filter(({ stack }) => !down.has(stack)), ...published.unwanted], run);
   await removeOldImages(context.docker, imagesInUse(plan));
   return outcomes;
 }
 
+/**
+ * Starts an edge that is not there yet beside the sites: it needs longer than most of them, and nothing of them. Routes come later.
+ * Its fault is thrown by `up`, so that sites are brought to an end first.
+ */
+function startEdge(plan: Plan, run: Run): { up: Promise<void> } {
+  const own = objectName(plan.platform.name, "edge", "caddy");
+  const created = plan.edgeChanges.filter(({ action, name }) => action === "create" && name === own);
+  const up = carryOut(created, run).then(async () => {
+    for (const change of created) await edgeComesUp(change, run);
+  });
+  up.catch(() => undefined);
+  return { up };
+}
+
 /** Deploys all sites. The routes of those that are up do not wait for one that is slow. */
 async function deploySites(plan: Plan, run: Run, edges: EdgeAddress[]): Promise<Outcome[]> {
   const ended: Outcome[] = [];
-  const all = mapLimit(PARALLEL, plan.sites, async (site) => {
-    const outcome = await deploySite(site, plan, run);
+  const helpers = { watch: new ServiceWatch(run.docker), making: gate(PARALLEL) };
+  const all = mapLimit(UNDER_WAY, plan.sites, async (site) => {
+    const outcome = await deploySite(site, plan, run, helpers);
     ended.push(outcome);
     return outcome;
   });
@@ -69,16 +91,23 @@ function heldBack(plan: Plan, ended: Outcome[]): Set<string> {
   return new Set(plan.sites.map(({ site }) => site.name).filter((site) => !up.has(site)));
 }
 
-async function deploySite(plan: SitePlan, whole: Plan, run: Run): Promise<Outcome> {
+/** What all sites of one run share. */
+interface Helpers {
+  watch: ServiceWatch;
+  /** Bounds how many images are built and services written at the same time. */
+  making: ReturnType<typeof gate>;
+}
+
+async function deploySite(plan: SitePlan, whole: Plan, run: Run, { watch, making }: Helpers): Promise<Outcome> {
   const { site, changes, stack } = plan;
   const changed = changes.length > 0 || plan.unsettled || whole.routes.some((route) => route.site === site.name);
   const url = siteUrl(whole, site.domains.canonical.ascii);
   const outcome: Outcome = { site: site.name, url, changed, fault: plan.fault };
   if (plan.fault !== undefined || !changed) return outcome;
   try {
-    await carryOut(changes, run);
+    await making(() => carryOut(changes, run));
     // Also where only its routes change: a run that was cut off may have left it on its way up.
-    if (plan.draft.source.kind !== "none") await comesUp(plan, whole.platform.name, run);
+    if (plan.draft.source.kind !== "none") await comesUp(plan, whole.platform.name, run, watch);
     return outcome;
   } catch (error) {
     if (run.signal.aborted) throw error;
@@ -87,10 +116,11 @@ async function deploySite(plan: SitePlan, whole: Plan, run: Run): Promise<Outcom
 }
 
 /** Waits for a site's service. One that was not there before and does not come up is taken away again. */
-async function comesUp({ site, draft, stack, changes }: SitePlan, platform: string, run: Run): Promise<void> {
+async function comesUp(plan: SitePlan, platform: string, run: Run, watch: ServiceWatch): Promise<void> {
+  const { site, draft, stack, changes } = plan;
   const name = objectName(platform, stack, "web");
   const id = run.ids.get(`service ${name}`) ?? name;
-  const fault = await converge(run.docker, id, MINUTE + (draft.health?.start ?? 0), run.signal);
+  const fault = await converge(run.docker, id, MINUTE + (draft.health?.start ?? 0), run.signal, watch);
   if (fault === undefined) return;
   const created = changes.find(({ kind, action }) => kind === "service" && action === "create");
   if (created !== undefined) await takeAway(created, id, run);
@@ -126,11 +156,10 @@ function siteFault(site: string, stack: string, error: unknown): TerraceError {
 }
 
 /** Visits what was changed as a visitor would: through the edge, over TLS, checked against the root. */
-async function check(outcome: Outcome, routes: SiteRoutes[], context: ApplyContext): Promise<Outcome> {
+async function check(outcome: Outcome, routes: SiteRoutes[], edges: EdgeAddress[], root: string): Promise<Outcome> {
   const route = routes.find(({ site }) => site === outcome.site);
   if (!outcome.changed || outcome.fault !== undefined || route === undefined) return outcome;
-  const root = await context.root();
-  for (const edge of context.edges) {
+  for (const edge of edges) {
     const answer = await visit(edge, route.host, root);
     const wrong = answer.error ?? (answer.status >= 500 ? `it answered ${answer.status}` : undefined);
     if (wrong === undefined) continue;

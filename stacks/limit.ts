@@ -10,3 +10,20 @@ export async function mapLimit<T, R>(limit: number, items: readonly T[], work: (
   if (failed !== undefined) throw failed.reason;
   return results;
 }
+
+/** Runs what it is given, at most `limit` at a time, in the order in which it is given. */
+export function gate(limit: number): <T>(work: () => Promise<T>) => Promise<T> {
+  const queue: (() => void)[] = [];
+  let free = limit;
+  return async (work) => {
+    if (free > 0) free--;
+    else await new Promise<void>((resolve) => queue.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = queue.shift();
+      if (next === undefined) free++;
+      else next();
+    }
+  };
+}

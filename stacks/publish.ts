@@ -53,8 +53,9 @@ export async function publishRoutes(
     const { edgeProgram } = await import("./edge/edge.ts");
     const desired = await evaluateStack("edge", edgeProgram({ ...plan.edge, model }), name);
     const changes = diffStack("edge", desired, live);
-    await carryOut(changes, { ...run, ids: idsOf(live) });
-    for (const change of changes) if (change.kind === "service") await edgeComesUp(change, run);
+    const own = { ...run, ids: idsOf(live) };
+    await carryOut(changes, own);
+    for (const change of changes) if (change.kind === "service") await edgeComesUp(change, own);
     if (changes.length > 0) await edgesRun(renderEdge(model).revision, edges, run);
     return { routes: model.sites, unwanted: changes.filter(({ action }) => action === "delete") };
   } finally {
@@ -75,9 +76,14 @@ export function mergeRoutes(
   ];
 }
 
-async function edgeComesUp({ name, action, live }: Change, { docker, signal }: Run): Promise<void> {
+/**
+ * Waits until a service of the edge runs as it is wanted.
+ *
+ * @throws TerraceError `TERRACE_EDGE`
+ */
+export async function edgeComesUp({ kind, name, action }: Change, { docker, signal, ids }: Run): Promise<void> {
   if (action === "delete") return;
-  const fault = await converge(docker, live?.id ?? name, MINUTE, signal);
+  const fault = await converge(docker, ids.get(`${kind} ${name}`) ?? name, MINUTE, signal);
   if (fault !== undefined) throw edgeFault(`${name} did not come up: ${fault.why}`, fault.log);
 }
 

@@ -2,6 +2,7 @@ import type Dockerode from "dockerode";
 import { LABEL } from "../core/labels.ts";
 import { call, get, getBytes } from "./call.ts";
 import type { RawService } from "./read.ts";
+import { ServiceWatch } from "./watch.ts";
 
 export interface RawTask {
   ID: string;
@@ -38,7 +39,6 @@ const PENDING_LIMIT = 10_000;
 const CRASH_LIMIT = 2;
 /** How long tasks of the version before may take to stop once the update is complete, in ms: above any grace period. */
 const STOP_LIMIT = 30_000;
-const POLL = 150;
 const LOG_LINES = 10;
 
 /**
@@ -46,21 +46,20 @@ const LOG_LINES = 10;
  * gone. Returns what went wrong, or `undefined`.
  *
  * @param limit ms after which waiting ends
+ * @param watch shared by all who wait at the same time
  */
 export async function converge(
   docker: Dockerode,
   serviceId: string,
   limit: number,
   signal: AbortSignal,
+  watch: ServiceWatch = new ServiceWatch(docker),
 ): Promise<Fault | undefined> {
   const started = Date.now();
   let before: ReadonlySet<string> | undefined;
   for (;;) {
     signal.throwIfAborted();
-    const [service, tasks] = await Promise.all([
-      get<RawService>(docker, `/services/${serviceId}`),
-      get<RawTask[]>(docker, "/tasks", { filters: { service: [serviceId] } }),
-    ]);
+    const { service, tasks } = await watch.read(serviceId);
     before ??= new Set(tasks.filter(hasEnded).map(({ ID }) => ID));
     const told = await tellUnhealthy(docker, tasks, before);
     const verdict = judge(service, told, Date.now(), Date.now() - started > limit, before);
@@ -70,7 +69,6 @@ export async function converge(
       const ran = verdict.task !== undefined;
       return { why: verdict.why, log, ran, rolledBack: await rollbackEnds(docker, service, signal) };
     }
-    await new Promise((resolve) => setTimeout(resolve, POLL));
   }
 }
 

@@ -17,3 +17,4 @@ export {
   readCluster,
 } from "./read.ts";
 export { readRoot } from "./root.ts";
+export { ServiceWatch } from "./watch.ts";

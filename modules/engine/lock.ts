@@ -6,6 +6,7 @@ import { TerraceError } from "../core/errors.ts";
 import { LABEL } from "../core/labels.ts";
 import { call, destroyObject, get, isBroken, type RawContent } from "../docker/index.ts";
 import { objectName } from "../names/index.ts";
+import { formatDuration } from "../units/index.ts";
 
 /** Who holds a lock, as others see it. */
 export interface LockHolder {
@@ -29,8 +30,12 @@ export interface LockRequest {
   reason: string;
   /** Give up at once where somebody holds it. */
   noWait: boolean;
+  /** Give up after waiting for so many ms; absent: wait as long as it takes. */
+  limit?: number | undefined;
   signal: AbortSignal;
   report(line: string): void;
+  /** Told again and again, about twice a second, for whom this run waits and for how many ms by now; absent: `report` once. */
+  waiting?: ((holder: LockHolder, ms: number) => void) | undefined;
 }
 
 export interface Lock {
@@ -55,15 +60,16 @@ const BEAT = "terrace.lock.beat";
  * Takes locks of a platform, waiting for whoever holds them. A lock is a Swarm config: its name is unique, so creating it is
  * atomic, and its labels tell who holds it. It is renewed while held; one that is not renewed is taken over.
  *
- * @throws TerraceError `TERRACE_LOCKED` where it is held and `noWait` is set
+ * @throws TerraceError `TERRACE_LOCKED` where it is held and `noWait` is set, or held for longer than `limit`
  */
 export async function acquireLock(request: LockRequest): Promise<Lock> {
   const held: string[] = [];
+  const wait = new Waiting(request);
   let waited = false;
   try {
     // In one order for everybody, so that two who want the same ones never wait for each other.
     for (const scope of [...request.scopes].sort()) {
-      const { id, hadToWait } = await acquire(request, scope);
+      const { id, hadToWait } = await acquire(request, scope, wait);
       held.push(id);
       waited ||= hadToWait;
     }
@@ -99,53 +105,44 @@ export async function breakLock(docker: Dockerode, id: string): Promise<void> {
   await drop(docker, id);
 }
 
-async function acquire(request: LockRequest, scope: string): Promise<{ id: string; hadToWait: boolean }> {
-  const watched = new Map<string, { version: number; since: number }>();
+type Watched = Map<string, { version: number; since: number }>;
+
+async function acquire(
+  request: LockRequest,
+  scope: string,
+  wait: Waiting,
+): Promise<{ id: string; hadToWait: boolean }> {
+  const watched: Watched = new Map();
   const holder = self(request.reason);
-  let told = "";
   for (let hadToWait = false; ; hadToWait = true) {
     request.signal.throwIfAborted();
     const id = await create(request, scope, holder);
-    const locks = await readLocks(request.docker, request.platform);
-    const others = locks.filter(({ ID, Spec }) => ID !== id && conflicts(scope, Spec.Labels?.[SCOPE] ?? ""));
+    const others = await othersOf(request, scope, id);
     const blocking = id === undefined || others.length > 0;
     if (!blocking) return { id, hadToWait };
     // Whoever wants everything keeps its place, so that small deploys can't starve it; the others step back.
-    if (id !== undefined && scope !== ALL) await drop(request.docker, id);
-    const [first] = others;
-    if (first !== undefined) {
-      const other = holderOf(first.Spec.Labels);
-      if (request.noWait) {
-        if (id !== undefined) await drop(request.docker, id);
-        throw lockedError(other);
-      }
-      if (told !== first.ID) request.report(`waiting for ${describeHolder(other)}`);
-      told = first.ID;
-    }
-    for (const other of others) if (isGone(other, watched)) await takeOver(request, other);
-    if (id !== undefined && scope === ALL) {
-      await othersGone(request, id, scope, watched);
+    const keeps = id !== undefined && scope === ALL && !request.noWait;
+    if (id !== undefined && !keeps) await drop(request.docker, id);
+    if (keeps) {
+      await othersGone(request, id, wait, watched);
       return { id, hadToWait: true };
     }
+    wait.tell(others);
+    for (const other of others) if (isGone(other, watched)) await takeOver(request, other);
     await sleep(POLL, undefined, { signal: request.signal });
   }
 }
 
 /** Waits, holding the lock on everything, until those who were there first are done. */
-async function othersGone(
-  request: LockRequest,
-  id: string,
-  scope: string,
-  watched: Map<string, { version: number; since: number }>,
-): Promise<void> {
+async function othersGone(request: LockRequest, id: string, wait: Waiting, watched: Watched): Promise<void> {
   const { lost, release } = keep(request.docker, [id], true, false);
   try {
     for (;;) {
       request.signal.throwIfAborted();
       lost.throwIfAborted();
-      const locks = await readLocks(request.docker, request.platform);
-      const others = locks.filter(({ ID, Spec }) => ID !== id && conflicts(scope, Spec.Labels?.[SCOPE] ?? ""));
+      const others = await othersOf(request, ALL, id);
       if (others.length === 0) return;
+      wait.tell(others);
       for (const other of others) if (isGone(other, watched)) await takeOver(request, other);
       await sleep(POLL, undefined, { signal: request.signal });
     }
@@ -154,6 +151,41 @@ async function othersGone(
     throw error;
   } finally {
     await release();
+  }
+}
+
+/** The locks of others that stand in the way of one on `scope`. */
+async function othersOf(
+  { docker, platform }: LockRequest,
+  scope: string,
+  id: string | undefined,
+): Promise<RawContent[]> {
+  const locks = await readLocks(docker, platform);
+  return locks.filter(({ ID, Spec }) => ID !== id && conflicts(scope, Spec.Labels?.[SCOPE] ?? ""));
+}
+
+/** For whom a run waits, and since when: tells it, and gives up in time. */
+class Waiting {
+  readonly #request: LockRequest;
+  #since: number | undefined;
+  #told = "";
+
+  constructor(request: LockRequest) {
+    this.#request = request;
+  }
+
+  /** @throws TerraceError `TERRACE_LOCKED` where the run is not to wait, or no longer */
+  tell([first]: RawContent[]): void {
+    if (first === undefined) return;
+    const { noWait, limit = Number.POSITIVE_INFINITY, report, waiting } = this.#request;
+    const holder = holderOf(first.Spec.Labels);
+    this.#since ??= Date.now();
+    const waited = Date.now() - this.#since;
+    if (noWait) throw lockedError(holder);
+    if (waited >= limit) throw lockedError(holder, limit);
+    if (waiting !== undefined) waiting(holder, waited);
+    else if (this.#told !== first.ID) report(`waiting for ${describeHolder(holder)}`);
+    this.#told = first.ID;
   }
 }
 
@@ -211,7 +243,7 @@ function holderOf(labels: Record<string, string> = {}): LockHolder {
 }
 
 /** Gone: its process has ended on this very host, or nobody renewed it for a whole lease. */
-function isGone(lock: RawContent, watched: Map<string, { version: number; since: number }>): boolean {
+function isGone(lock: RawContent, watched: Watched): boolean {
   if (isDead(lock)) return true;
   const seen = watched.get(lock.ID);
   if (seen?.version !== lock.Version.Index) watched.set(lock.ID, { version: lock.Version.Index, since: Date.now() });
@@ -268,15 +300,14 @@ export function describeHolder({ user, host, pid, reason, since }: LockHolder): 
   return `\`${reason}\` by ${user} on ${host} (process ${pid}), since ${since.slice(0, 19).replace("T", " ")} UTC`;
 }
 
-function lockedError(holder: LockHolder): TerraceError {
-  return new TerraceError(
-    "TERRACE_LOCKED",
-    `${holder.scope === ALL ? "the platform" : holder.scope} is being changed by somebody else`,
-    {
-      why: describeHolder(holder),
-      next: "wait and run this again, or leave --no-wait out; `terrace lock` shows all locks",
-    },
-  );
+function lockedError(holder: LockHolder, waited?: number): TerraceError {
+  const what = `${holder.scope === ALL ? "the platform" : holder.scope} is being changed by somebody else`;
+  const since = waited === undefined ? "" : `; it was waited for ${formatDuration(waited)}`;
+  const longer = waited === undefined ? "leave --no-wait out" : "give a longer --wait";
+  return new TerraceError("TERRACE_LOCKED", what, {
+    why: `${describeHolder(holder)}${since}`,
+    next: `wait and run this again, or ${longer}; \`terrace lock\` shows all locks`,
+  });
 }
 
 function lostError(cause: unknown): TerraceError {

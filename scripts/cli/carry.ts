@@ -7,9 +7,10 @@ import { apply, type Outcome } from "../../stacks/apply.ts";
 import { isEmpty, type Plan } from "../../stacks/model.ts";
 import { lockScopes } from "../../stacks/scopes.ts";
 import { flag, type Input } from "./command.ts";
-import { errorJson, note, paint, print, printError, printJson } from "./output.ts";
+import { errorJson, note, noteText, paint, print, printError, printJson } from "./output.ts";
 import type { Prepared } from "./prepare.ts";
 import { counts, planJson, showPlan, summary } from "./show-plan.ts";
+import { showWaiting, waitOf } from "./waiting.ts";
 
 /** How a run is to be carried out. */
 export interface CarryOptions {
@@ -23,6 +24,7 @@ export interface CarryOptions {
 
 /** Shows the plan, asks, locks, carries it out, and tells what became of every site. */
 export async function carry(prepared: Prepared, input: Input, options: CarryOptions): Promise<ExitCode> {
+  const wait = waitOf(input);
   show(prepared.plan, input, options);
   await sweepLocks(prepared.docker, prepared.plan.platform.name);
   if (nothingToDo(prepared.plan)) return finish(prepared.plan, [], input, options);
@@ -34,7 +36,8 @@ export async function carry(prepared: Prepared, input: Input, options: CarryOpti
   return interruptible(async (signal) => {
     const { docker, plan } = prepared;
     const request = { docker, platform: plan.platform.name, scopes: lockScopes(plan), reason: options.reason };
-    const lock = await acquireLock({ ...request, noWait: input.options.wait === false, signal, report: note });
+    const { waiting, done } = showWaiting({ terminal: process.stderr.isTTY === true, write: noteText });
+    const lock = await acquireLock({ ...request, ...wait, signal, report: note, waiting }).finally(done);
     try {
       const current = lock.waited ? await options.replan() : prepared;
       if (lock.waited) show(current.plan, input, options);

@@ -49,6 +49,10 @@ export const OPTION = {
   asOf: { flags: "--as-of <date>", says: "plan for another day than today (YYYY-MM-DD)" },
   json: { flags: "--json", says: "print one JSON document to standard output" },
   yes: { flags: "--yes", says: "do not ask; required where there is no terminal" },
+  wait: {
+    flags: "--wait [limit]",
+    says: "wait for whoever is changing the same, at most for a time like 5m; without a limit, and by itself, as long as it takes",
+  },
   noWait: { flags: "--no-wait", says: "give up at once where somebody else is changing the same" },
 } satisfies Record<string, Option>;
 

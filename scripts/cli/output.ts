@@ -12,7 +12,12 @@ export function print(line = ""): void {
 
 /** A line about the way there, on standard error, so that results can be piped. */
 export function note(line: string): void {
-  process.stderr.write(`${line}\n`);
+  noteText(`${line}\n`);
+}
+
+/** The same, for a line that is not ended yet. */
+export function noteText(text: string): void {
+  process.stderr.write(text);
 }
 
 export function printJson(value: unknown): void {

@@ -25,8 +25,19 @@ async function hold(scope: string, reason: string) {
 test("two runs for different sites finish side by side, each with its own routes", async () => {
   await workspace.pages("one", "one, second edition", { redirects: [{ from: "/a", to: "/b" }] });
   await workspace.pages("two", "two, second edition", { redirects: [{ from: "/c", to: "/d" }] });
+  const seen = { done: false, together: 0 };
+  const watch = (async () => {
+    const docker = await connect();
+    while (!seen.done) {
+      const scopes = (await listLocks(docker, workspace.name)).map(({ scope }) => scope);
+      if (scopes.includes("site-one") && scopes.includes("site-two")) seen.together++;
+    }
+  })();
   const [one, two] = await Promise.all([workspace.up("one"), workspace.up("two")]);
+  seen.done = true;
+  await watch;
   expect([one.code, two.code], one.all + two.all).toEqual([0, 0]);
+  expect(seen.together).toBeGreaterThan(0);
   expect((await workspace.visitor.get("one", "/a")).status).toBe(301);
   expect((await workspace.visitor.get("two", "/c")).status).toBe(301);
   expect((await workspace.run("plan", "--detailed-exitcode")).code).toBe(0);
@@ -52,8 +63,32 @@ test("who does not want to wait is told who holds the lock, since when", async (
   // Another site is not concerned.
   await workspace.pages("two", "two, fourth edition");
   expect((await workspace.up("two", "--no-wait")).code).toBe(0);
+  const late = await workspace.up("one", "--wait", "2s");
+  expect(late.code).toBe(1);
+  expect(late.stderr).toContain("site-one is being changed by somebody else (TERRACE_LOCKED)");
+  expect(late.stderr).toContain("; it was waited for 2s");
+  expect((await workspace.up("--wait", "one")).stderr).toContain(
+    "--wait takes a time like 5m, got one (TERRACE_USAGE)",
+  );
   await lock.release();
   expect((await workspace.up("one", "--no-wait")).code).toBe(0);
+});
+
+test("who waits is told for whom and how long, and goes on when the other is done", async () => {
+  const lock = await hold("site-one", "a test that takes its time");
+  await workspace.pages("one", "one, a later edition");
+  const waits = workspace.start("up", "--yes", "--wait", "5m", "one");
+  const told = () =>
+    waits
+      .written()
+      .split("\n")
+      .filter((line) => line.includes("waiting for `a test that takes its time`"));
+  while (told().length < 2) await new Promise((next) => setTimeout(next, 100));
+  expect(told()[1]).toMatch(/ UTC: 1\d s by now$/);
+  await lock.release();
+  const { code, all } = await waits.ended;
+  expect(code, all).toBe(0);
+  expect((await workspace.visitor.get("one")).body).toContain("a later edition");
 });
 
 test("a lock that is broken stops its holder; one whose holder died is taken over", async () => {

@@ -1,0 +1,86 @@
+import type Dockerode from "dockerode";
+import { get } from "./call.ts";
+import type { RawTask } from "./converge.ts";
+import type { RawService } from "./read.ts";
+
+/** A service and all its tasks, as they were at one moment. */
+export interface Watched {
+  service: RawService;
+  tasks: RawTask[];
+}
+
+interface Reader {
+  resolve(seen: Watched): void;
+  reject(error: unknown): void;
+}
+
+/** Between the end of one round and the start of the next, in ms. */
+const PAUSE = 150;
+
+/**
+ * Reads services for everybody who waits for one: two calls a round, however many wait. Reading each by itself, a deploy of hundreds
+ * of sites would spend more of the daemon's time on being watched than on starting them.
+ */
+export class ServiceWatch {
+  readonly #docker: Dockerode;
+  #readers = new Map<string, Reader[]>();
+  #planned = false;
+  #last = 0;
+
+  constructor(docker: Dockerode) {
+    this.#docker = docker;
+  }
+
+  /** A service by id or by name, as it is at the next round. Throws as the call for it alone would, also where it is not there. */
+  read(service: string): Promise<Watched> {
+    const seen = new Promise<Watched>((resolve, reject) => {
+      this.#readers.set(service, [...(this.#readers.get(service) ?? []), { resolve, reject }]);
+    });
+    this.#plan();
+    return seen;
+  }
+
+  #plan(): void {
+    if (this.#planned || this.#readers.size === 0) return;
+    this.#planned = true;
+    setTimeout(() => void this.#round(), Math.max(0, this.#last + PAUSE - performance.now()));
+  }
+
+  async #round(): Promise<void> {
+    const readers = this.#readers;
+    this.#readers = new Map();
+    const found = await readMany(this.#docker, [...readers.keys()]).catch(() => new Map<string, Watched>());
+    const answers = [...readers].map(async ([service, waiting]) => {
+      try {
+        // What the list has not may be known by its name, or be gone: then the call for it alone tells.
+        const seen = found.get(service) ?? (await readOne(this.#docker, service));
+        for (const { resolve } of waiting) resolve(seen);
+      } catch (error) {
+        for (const { reject } of waiting) reject(error);
+      }
+    });
+    await Promise.all(answers);
+    this.#last = performance.now();
+    this.#planned = false;
+    this.#plan();
+  }
+}
+
+async function readOne(docker: Dockerode, id: string): Promise<Watched> {
+  const [service, tasks] = await Promise.all([
+    get<RawService>(docker, `/services/${id}`),
+    get<RawTask[] | null>(docker, "/tasks", { filters: { service: [id] } }),
+  ]);
+  return { service, tasks: tasks ?? [] };
+}
+
+async function readMany(docker: Dockerode, ids: string[]): Promise<Map<string, Watched>> {
+  if (ids.length < 2) return new Map();
+  const [services, tasks] = await Promise.all([
+    get<RawService[] | null>(docker, "/services", { filters: { id: ids } }),
+    get<RawTask[] | null>(docker, "/tasks", { filters: { service: ids } }),
+  ]);
+  const byService = new Map<string, RawTask[]>();
+  for (const task of tasks ?? []) byService.set(task.ServiceID, [...(byService.get(task.ServiceID) ?? []), task]);
+  return new Map((services ?? []).map((service) => [service.ID, { service, tasks: byService.get(service.ID) ?? [] }]));
+}

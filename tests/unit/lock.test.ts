@@ -1,0 +1,72 @@
+import { hostname } from "node:os";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { connect } from "../../modules/docker/index.ts";
+import { acquireLock, type LockHolder, listLocks } from "../../modules/engine/index.ts";
+import { EngineApi } from "../support/engine-api.ts";
+
+let api: EngineApi;
+const hostBefore = process.env.DOCKER_HOST;
+
+beforeEach(async () => {
+  api = await new EngineApi().listen();
+  process.env.DOCKER_HOST = api.host;
+});
+
+afterEach(async () => {
+  if (hostBefore === undefined) delete process.env.DOCKER_HOST;
+  else process.env.DOCKER_HOST = hostBefore;
+  await api.close();
+});
+
+async function acquire(scopes: string[], reason: string, more: object = {}) {
+  const docker = await connect();
+  const signal = AbortSignal.timeout(20_000);
+  return acquireLock({ docker, platform: "honghe", scopes, reason, noWait: false, signal, report: () => {}, ...more });
+}
+
+test.each([
+  ["site-finance", "site-finance is"],
+  ["all", "the platform is"],
+])("whoever waits for a lock on %s gives up in time, and leaves nothing behind", async (scope, what) => {
+  const lock = await acquire([scope], "up finance");
+  const told: [LockHolder, number][] = [];
+  const waiting = (holder: LockHolder, ms: number) => void told.push([holder, ms]);
+  await expect(acquire([scope], "up", { limit: 1200, waiting })).rejects.toMatchObject({
+    code: "TERRACE_LOCKED",
+    message: `${what} being changed by somebody else`,
+    why: expect.stringMatching(
+      new RegExp(
+        `^\`up finance\` by \\S+ on ${hostname()} \\(process ${process.pid}\\), since .* UTC; it was waited for 1200ms$`,
+      ),
+    ),
+    next: "wait and run this again, or give a longer --wait; `terrace lock` shows all locks",
+  });
+  expect(told.length).toBeGreaterThan(1);
+  expect(told[0]?.[0]).toMatchObject({ scope, reason: "up finance" });
+  expect(told[0]?.[1]).toBe(0);
+  expect(told.at(-1)?.[1]).toBeGreaterThanOrEqual(500);
+  expect(await listLocks(await connect(), "honghe")).toHaveLength(1);
+  await lock.release();
+  expect(await listLocks(await connect(), "honghe")).toEqual([]);
+});
+
+test("who wants everything keeps its place while it waits, and gives it up with the waiting", async () => {
+  const lock = await acquire(["site-finance"], "up finance");
+  const scopes: string[] = [];
+  const waiting = () => void listLocks(docker, "honghe").then((locks) => scopes.push(...locks.map((one) => one.scope)));
+  const docker = await connect();
+  await expect(acquire(["all"], "up", { limit: 1200, waiting })).rejects.toMatchObject({ code: "TERRACE_LOCKED" });
+  expect(scopes).toContain("all");
+  expect((await listLocks(docker, "honghe")).map(({ scope }) => scope)).toEqual(["site-finance"]);
+  await lock.release();
+});
+
+test("who does not want to wait leaves nothing behind", async () => {
+  const lock = await acquire(["site-finance"], "up finance");
+  await expect(acquire(["all"], "up", { noWait: true })).rejects.toMatchObject({
+    code: "TERRACE_LOCKED",
+    next: "wait and run this again, or leave --no-wait out; `terrace lock` shows all locks",
+  });
+  expect((await listLocks(await connect(), "honghe")).map(({ scope }) => scope)).toEqual(["site-finance"]);
+  await lock.release();
+});
