@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { TerraceError } from "../modules/core/errors.ts";
-import { converge, removeOldImages, ServiceWatch } from "../modules/docker/index.ts";
+import { removeOldImages, ServiceWatch } from "../modules/docker/index.ts";
 import type { SiteRoutes } from "../modules/edge/index.ts";
 import type { Change } from "../modules/engine/index.ts";
 import { carryOut, idsOf, type Run, remove } from "../modules/engine/index.ts";
@@ -9,6 +9,7 @@ import { type EdgeAddress, visit } from "../modules/probe/index.ts";
 import { gate, mapLimit } from "./limit.ts";
 import type { Plan, SitePlan } from "./model.ts";
 import { edgeComesUp, publishRoutes } from "./publish.ts";
+import { type Helpers, settleSite } from "./settle.ts";
 
 /** What became of one site. */
 export interface Outcome {
@@ -30,7 +31,6 @@ export interface ApplyContext extends Omit<Run, "ids"> {
 const UNDER_WAY = 32;
 /** Images built and services written at the same time, and visits: more only makes the daemon slower. */
 const PARALLEL = 8;
-const MINUTE = 60_000;
 /** How long the routes of sites that are up wait for the others, in ms. */
 const PATIENCE = 8_000;
 
@@ -91,23 +91,15 @@ function heldBack(plan: Plan, ended: Outcome[]): Set<string> {
   return new Set(plan.sites.map(({ site }) => site.name).filter((site) => !up.has(site)));
 }
 
-/** What all sites of one run share. */
-interface Helpers {
-  watch: ServiceWatch;
-  /** Bounds how many images are built and services written at the same time. */
-  making: ReturnType<typeof gate>;
-}
-
-async function deploySite(plan: SitePlan, whole: Plan, run: Run, { watch, making }: Helpers): Promise<Outcome> {
+async function deploySite(plan: SitePlan, whole: Plan, run: Run, helpers: Helpers): Promise<Outcome> {
   const { site, changes, stack } = plan;
   const changed = changes.length > 0 || plan.unsettled || whole.routes.some((route) => route.site === site.name);
   const url = siteUrl(whole, site.domains.canonical.ascii);
   const outcome: Outcome = { site: site.name, url, changed, fault: plan.fault };
   if (plan.fault !== undefined || !changed) return outcome;
   try {
-    await making(() => carryOut(changes, run));
-    // Also where only its routes change: a run that was cut off may have left it on its way up.
-    if (plan.draft.source.kind !== "none") await comesUp(plan, whole.platform.name, run, watch);
+    // Also where only its routes change: a run that was cut off may have left its service on its way up.
+    await settleSite(plan, whole.platform.name, run, helpers);
     return outcome;
   } catch (error) {
     if (run.signal.aborted) throw error;
@@ -115,40 +107,11 @@ async function deploySite(plan: SitePlan, whole: Plan, run: Run, { watch, making
   }
 }
 
-/** Waits for a site's service. One that was not there before and does not come up is taken away again. */
-async function comesUp(plan: SitePlan, platform: string, run: Run, watch: ServiceWatch): Promise<void> {
-  const { site, draft, stack, changes } = plan;
-  const name = objectName(platform, stack, "web");
-  const id = run.ids.get(`service ${name}`) ?? name;
-  const fault = await converge(run.docker, id, MINUTE + (draft.health?.start ?? 0), run.signal, watch);
-  if (fault === undefined) return;
-  const created = changes.find(({ kind, action }) => kind === "service" && action === "create");
-  if (created !== undefined) await takeAway(created, id, run);
-  const log = fault.log.map((line) => `  | ${line}`).join("\n");
-  throw new TerraceError("TERRACE_SITE_DOWN", `${site.name} did not come up: ${fault.why}`, {
-    where: `site-configs/${site.name}.yaml`,
-    why: fault.log.length > 0 ? `its last lines:\n${log}` : fault.ran ? "it wrote nothing to its log" : undefined,
-    next: whatServes(created !== undefined, fault.rolledBack),
-  });
-}
-
-function whatServes(created: boolean, rolledBack: boolean): string {
-  if (created) return "it has no earlier version; its service was taken away again";
-  return rolledBack
-    ? "the version before still serves"
-    : "the version before serves on as far as it can; see `terrace status`";
-}
-
-async function takeAway(created: Change, id: string, run: Run): Promise<void> {
-  const { kind, name, platform, stack, urn } = created;
-  const live = { kind, name, platform, stack, urn, id, version: 0, spec: {}, hash: "" };
-  await remove([{ ...created, action: "delete", live }], run);
-}
-
 function siteFault(site: string, stack: string, error: unknown): TerraceError {
   if (error instanceof TerraceError) {
     const { code, message, where = `site-configs/${site}.yaml`, why, next, exitCode } = error;
-    const what = message.startsWith(`${site} `) ? message : `${site}: ${message}`;
+    const named = message.startsWith(`${site} `) || message.startsWith(`${site}: `);
+    const what = named ? message : `${site}: ${message}`;
     return new TerraceError(code, what, { where, why, next, exitCode, cause: error });
   }
   const why = error instanceof Error ? error.message : String(error);

@@ -35,7 +35,21 @@ export function scratch(mebibytes = 16): {
   target: string;
   tmpfsOptions: { sizeBytes: number; mode: number };
 } {
-  return { type: "tmpfs", target: "/tmp", tmpfsOptions: { sizeBytes: mebibytes * MIB, mode: 0o1777 } };
+  return tmpfs("/tmp", mebibytes);
+}
+
+/** A folder in memory that everybody in the container may write to. */
+export function tmpfs(
+  target: string,
+  mebibytes: number,
+): { type: string; target: string; tmpfsOptions: { sizeBytes: number; mode: number } } {
+  return { type: "tmpfs", target, tmpfsOptions: { sizeBytes: mebibytes * MIB, mode: 0o1777 } };
+}
+
+/** A secret of the cluster by name as the file `/run/secrets/FILE`, which only `user` (`uid:gid`) can read. */
+export function secretFile(fileName: string, secretName: string, user: string) {
+  const [fileUid, fileGid] = user.split(":");
+  return { secretId: secretName, secretName, fileName, fileUid, fileGid, fileMode: 0o400 };
 }
 
 /** Logs that can't fill the disk: 3 files of 10 MB a container. */

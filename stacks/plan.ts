@@ -2,6 +2,7 @@ import { gunzipSync } from "node:zlib";
 import type Dockerode from "dockerode";
 import { TerraceError } from "../modules/core/errors.ts";
 import { LABEL } from "../modules/core/labels.ts";
+import { DATABASE_PART } from "../modules/database/index.ts";
 import { type ClusterObjects, readCluster } from "../modules/docker/index.ts";
 import { diffRoutes, type EdgeModel } from "../modules/edge/index.ts";
 import type { Change, Desired } from "../modules/engine/index.ts";
@@ -26,6 +27,7 @@ import { mapLimit } from "./limit.ts";
 import type { Plan, SitePlan } from "./model.ts";
 import { type PlatformService, platformServices, type StackSource } from "./services.ts";
 import { siteInputs } from "./site/inputs.ts";
+import { databaseLogin } from "./site/login.ts";
 
 export interface PlanRequest {
   docker: Dockerode;
@@ -118,13 +120,17 @@ async function planSite(site: Site, planning: Planning, reality: Reality): Promi
   };
   if (!isPlanned(planning.request, site.name)) return plan;
   try {
-    const inputs = await siteInputs({ root, platform: platform.name, date }, site, planning.images);
+    const part = draft.source.kind === "none" ? undefined : draft.database;
+    const login = part && databaseLogin(planning.live, platform.name, site.name, part);
+    const inputs = await siteInputs({ root, platform: platform.name, date }, site, planning.images, login);
     // Secret values go into no file, not even as part of a hash.
     const remembered = Object.keys(inputs.secrets).length === 0 ? inputs : undefined;
     const program = async () => (await import("./site/site.ts")).siteProgram(inputs);
     const changes = await stackChanges({ stack, inputs: remembered, program }, planning);
     const served = reality.served.has(site.name);
-    const unsettled = reality.unsettled.has(objectName(platform.name, stack, "web"));
+    const unsettled = ["web", ...(part ? [DATABASE_PART.service] : [])].some((name) =>
+      reality.unsettled.has(objectName(platform.name, stack, name)),
+    );
     return { ...plan, image: inputs.image, changes: removedByHand(changes, served), unsettled };
   } catch (error) {
     if (error instanceof TerraceError) return { ...plan, fault: error };

@@ -1,4 +1,5 @@
 import { backupNotRun } from "../backup/rules.ts";
+import { databaseClash, databaseVolume } from "../database/rules.ts";
 import { duplicateDomain } from "../domains/rules.ts";
 import { onePortal } from "../identity/rules.ts";
 import { poolRules } from "../pool/rules.ts";
@@ -14,6 +15,8 @@ export const rules: readonly Rule[] = [
   contentFolder,
   duplicateName,
   volumeReplicas,
+  databaseClash,
+  databaseVolume,
   scaleWithoutService,
   poolMemory,
   duplicateRedirect,

@@ -88,7 +88,8 @@ function unknownKey(schema: z.ZodType, path: Path, key: string): string {
   const known = here === undefined ? [] : keysOf(here).map(([name]) => name);
   const near = nearest(key, known);
   if (near !== undefined) return `is not a key: did you mean ${near}?`;
-  const elsewhere = [...allKeys(schema)].find(([at]) => at.at(-1) === key)?.[0];
+  const places = [...allKeys(schema)].map(([at]) => at).filter((at) => at.at(-1) === key);
+  const elsewhere = places.toSorted((a, b) => a.length - b.length)[0];
   if (elsewhere !== undefined)
     return `is not a key here: it belongs under ${elsewhere.slice(0, -1).join(".") || "the top"}`;
   return `is not a key: known are ${known.join(", ")}`;

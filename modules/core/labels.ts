@@ -14,5 +14,13 @@ export const LABEL = {
   node: "terrace.node",
   /** On Swarm nodes, `true` where it answers visitors. */
   edge: "terrace.edge",
+  /** On the service and the secrets of a site's database: its engine, the database's name, and the user that the site logs in as. */
+  database: "terrace.database",
+  databaseName: "terrace.database.name",
+  databaseUser: "terrace.database.user",
+  /** On the secret of a login: its number; the highest is the one in use, and one without a number is not accepted yet. */
+  databaseLogin: "terrace.database.login",
+  /** On secrets: `data` where the object belongs to data that outlives what uses it, so only those who remove the data remove it. */
+  keep: "terrace.keep",
   namespace: "com.docker.stack.namespace",
 } as const;

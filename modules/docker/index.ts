@@ -4,6 +4,7 @@ export { call, get, isBroken, type Query } from "./call.ts";
 export { removeOldImages } from "./cleanup.ts";
 export { agree, connect } from "./client.ts";
 export { converge, type Fault, judge, type RawTask } from "./converge.ts";
+export { type LiveDatabase, listDatabases } from "./database.ts";
 export { type Doomed, destroyObject, listPlatform } from "./destroy.ts";
 export { type Build, buildImage, pullImage } from "./images.ts";
 export { serviceLog } from "./logs.ts";

@@ -2,7 +2,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
 import { TerraceError } from "../core/errors.ts";
 import { LABEL } from "../core/labels.ts";
-import { buildImage, call, destroyObject, get, isBroken, pullImage, type RawService } from "../docker/index.ts";
+import {
+  buildImage,
+  call,
+  converge,
+  destroyObject,
+  type Fault,
+  get,
+  isBroken,
+  pullImage,
+  type RawService,
+  type ServiceWatch,
+} from "../docker/index.ts";
 import { isBase } from "../names/index.ts";
 import type { LiveIndex } from "./diff.ts";
 import type { Change, Desired, Json, KindName } from "./model.ts";
@@ -22,6 +33,22 @@ export interface Run {
   report(line: string): void;
   /** Ids of live objects and of those made in this run, by `kind name`. */
   ids: Map<string, string>;
+  /** Bounds how many changes are made at the same time, with other runs. */
+  making?<T>(work: () => Promise<T>): Promise<T>;
+  /** Shared by all who wait for services at the same time. */
+  watch?: ServiceWatch;
+}
+
+/** A service that others depend on did not come up, so nothing was done with those. */
+export class NotConverged extends Error {
+  readonly change: Change;
+  readonly fault: Fault;
+
+  constructor(change: Change, fault: Fault) {
+    super(`${change.name} did not come up: ${fault.why}`);
+    this.change = change;
+    this.fault = fault;
+  }
 }
 
 /** The ids that a run starts with. */
@@ -29,16 +56,31 @@ export function idsOf(live: LiveIndex): Map<string, string> {
   return new Map(live.all().map(({ kind, name, id }) => [`${kind} ${name}`, id]));
 }
 
-/** Creates and updates of one stack: each as soon as what it depends on is there. Deletes are left to {@link remove}. */
+/**
+ * Creates and updates of one stack: each as soon as what it depends on is there. Deletes are left to {@link remove}.
+ *
+ * @throws NotConverged where a service that is to converge does not
+ */
 export async function carryOut(changes: Change[], run: Run): Promise<void> {
   const started = new Map<string, Promise<void>>();
   const start = (change: Change): Promise<void> => {
     const waiting = (change.desired?.dependsOn ?? []).map((urn) => started.get(urn));
-    return Promise.all(waiting).then(() => mutate(change, run));
+    return Promise.all(waiting).then(async () => {
+      await (run.making?.(() => mutate(change, run)) ?? mutate(change, run));
+      await comesUp(change, run);
+    });
   };
   // Resources register after what they depend on, so a dependency's promise is always there first.
   for (const change of changes) if (change.action !== "delete") started.set(change.urn, start(change));
   await settleAll([...started.values()]);
+}
+
+async function comesUp(change: Change, { docker, ids, signal, watch }: Run): Promise<void> {
+  const limit = change.desired?.converge;
+  if (limit === undefined) return;
+  const id = ids.get(`${change.kind} ${change.name}`) ?? change.name;
+  const fault = await converge(docker, id, limit, signal, watch);
+  if (fault !== undefined) throw new NotConverged(change, fault);
 }
 
 /** Deletes what nothing wants any more: services first, then what they used. Safe to run again. */

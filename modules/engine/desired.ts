@@ -7,7 +7,7 @@ import { configSpec, imageSpec, networkSpec, remoteImageSpec, secretSpec } from 
 import type { Desired, Json, KindName, Owner } from "./model.ts";
 import { withHash } from "./normal.ts";
 
-type Reader = (resource: Resource) => { name: string; spec: Json; payload?: Secret };
+type Reader = (resource: Resource) => { name: string; spec: Json; payload?: Secret; converge?: number };
 
 /** Every Pulumi type that the engine carries out. */
 const READERS: Record<string, { kind: KindName; read: Reader }> = {
@@ -26,7 +26,7 @@ export function toDesired(resources: Resource[], owner: Owner): Desired[] {
     if (reader === undefined) {
       throw new Error(`${resource.type} "${resource.name}": the embedded engine does not support this type`);
     }
-    const { name, spec, payload } = reader.read(resource);
+    const { name, spec, payload, converge } = reader.read(resource);
     const base = {
       ...owner,
       kind: reader.kind,
@@ -34,6 +34,7 @@ export function toDesired(resources: Resource[], owner: Owner): Desired[] {
       name,
       dependsOn: resource.dependsOn,
       once: resource.ignoreChanges.length > 0,
+      ...(converge !== undefined && { converge }),
     };
     if (reader.kind === "image") return { ...base, spec, hash: name };
     const labels = { ...(spec.Labels as object), ...ownerLabels(owner, resource.urn) };

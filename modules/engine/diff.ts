@@ -1,4 +1,5 @@
 import { canonicalJson } from "../core/hash.ts";
+import { LABEL } from "../core/labels.ts";
 import type { Remembered } from "./cache.ts";
 import type { Change, Desired, Json, Live, PropertyChange } from "./model.ts";
 import { normalForm, specHash } from "./normal.ts";
@@ -12,7 +13,7 @@ import { normalForm, specHash } from "./normal.ts";
 export function diffStack(stack: string, desired: Desired[], live: LiveIndex): Change[] {
   const wanted = new Set(desired.map(({ kind, name }) => `${kind} ${name}`));
   const changes = desired.map((each) => diffObject(each, live.find(each))).filter((change) => change !== undefined);
-  const unwanted = live.ofStack(stack).filter(({ kind, name }) => kind !== "image" && !wanted.has(`${kind} ${name}`));
+  const unwanted = live.ofStack(stack).filter((each) => !wanted.has(`${each.kind} ${each.name}`) && !isKept(each));
   return [...changes, ...unwanted.map(removal)];
 }
 
@@ -25,8 +26,15 @@ export function isUnchanged(stack: string, wanted: Remembered[], live: LiveIndex
   });
   return (
     same &&
-    live.ofStack(stack).every(({ kind, name }) => wanted.some((each) => each.kind === kind && each.name === name))
+    live
+      .ofStack(stack)
+      .every((found) => wanted.some(({ kind, name }) => found.kind === kind && found.name === name) || isKept(found))
   );
+}
+
+/** What no program has to want in order to stay: images, and what belongs to data. */
+function isKept({ kind, spec }: Live): boolean {
+  return kind === "image" || (spec.Labels as Record<string, string> | undefined)?.[LABEL.keep] !== undefined;
 }
 
 /** The live objects, by name and by stack. */
@@ -128,8 +136,8 @@ function readable(value: unknown, key: string): unknown {
   return Object.fromEntries(entries.map(([each, item]) => [each, readable(item, each)]));
 }
 
-/** Environment values whose names say that they are secret are shown as a mark, here and wherever a change is printed. */
-const SECRET_NAME = /PASS(WORD|WD)?|SECRET|TOKEN|CREDENTIAL|PRIVATE|API_?KEY|_KEY$/i;
+/** Environment values whose names say that they are secret, and no path of one, are shown as a mark, here and wherever a change is printed. */
+const SECRET_NAME = /^(?!.*_FILE$).*(PASS(WORD|WD)?|SECRET|TOKEN|CREDENTIAL|PRIVATE|API_?KEY|_KEY$)/i;
 
 function masked(path: string, value: unknown): unknown {
   const [, name] = /(?:^|\.)Env\.(.+)$/.exec(path) ?? [];

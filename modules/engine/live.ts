@@ -1,6 +1,7 @@
 import { LABEL } from "../core/labels.ts";
 import type { ClusterObjects, RawContent, RawNetwork, RawService, RawSpec } from "../docker/index.ts";
 import type { Json, KindName, Live } from "./model.ts";
+import { specHash } from "./normal.ts";
 
 /** The cluster's objects as the engine compares them. Pure: what was read goes in, normal forms come out. */
 export function toLive(objects: ClusterObjects, platform: string): Live[] {
@@ -35,15 +36,10 @@ function networkLive(network: RawNetwork): Live {
     ([key]) => !key.startsWith("com.docker.network.driver.overlay.vxlanid"),
   );
   const subnets = network.IPAM?.Config?.map(({ Subnet }) => ({ Subnet }));
-  const spec = {
-    Name,
-    Driver,
-    Attachable,
-    Internal,
-    Labels,
-    Options: Object.fromEntries(options),
-    IPAM: { Config: subnets },
-  };
+  const plain = { Name, Driver, Attachable, Internal, Labels, Options: Object.fromEntries(options) };
+  const asked = { ...plain, IPAM: { Config: subnets } };
+  // Where no range was asked for, Swarm chose one: the hash of what was written tells.
+  const spec = specHash(plain) === Labels?.[LABEL.hash] ? plain : asked;
   return { ...common("network", spec as RawSpec), id: network.Id, version: 0, spec };
 }
 

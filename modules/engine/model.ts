@@ -25,6 +25,8 @@ export interface Desired extends Owner {
   payload?: Secret;
   /** URNs that must exist first. */
   dependsOn: string[];
+  /** Of a service: what depends on it waits so long, in ms, until its tasks run and are healthy; nothing waits where it is absent. */
+  converge?: number;
   /** Made once: an object of this name is left as it is, whatever the program says now. */
   once: boolean;
 }

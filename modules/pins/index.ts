@@ -16,6 +16,8 @@ const keys = {
   base: pin("What the other images are built on: a Debian with apt.", "registry.example.cn/debian:bookworm"),
   static: pin("Serves the pages of static sites.", "registry.example.cn/terrace/static:1"),
   edge: pin("The reverse proxy in front of all sites.", "registry.example.cn/terrace/edge:1"),
+  postgres: pin("PostgreSQL, for sites that have such a database.", "registry.example.cn/terrace/postgres:1"),
+  mariadb: pin("MariaDB, for sites that have such a database.", "registry.example.cn/terrace/mariadb:1"),
 } satisfies Record<"base" | OwnImage, unknown>;
 
 const schema = z.strictObject(keys);

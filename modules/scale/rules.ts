@@ -1,5 +1,5 @@
 import type { Rule } from "../config/types.ts";
-import { siteState } from "../site/index.ts";
+import { type Site, siteState } from "../site/index.ts";
 import { formatSize } from "../units/index.ts";
 
 /** What is only fronted has no containers to scale. */
@@ -14,6 +14,10 @@ export const scaleWithoutService: Rule = {
   },
 };
 
+function databaseMemory({ serve }: Site): number {
+  return serve.kind === "image" ? (serve.database?.memory ?? 0) : 0;
+}
+
 /** All sites together fit into the pool. */
 export const poolMemory: Rule = {
   name: "pool-memory",
@@ -21,7 +25,7 @@ export const poolMemory: Rule = {
     if (facts.poolMemory === undefined) return;
     const shares = sites
       .filter((site) => site.serve.kind !== "proxy" && siteState(site, facts.date) === "live")
-      .map((site) => ({ name: site.name, bytes: site.scale.replicas * site.scale.memory }))
+      .map((site) => ({ name: site.name, bytes: site.scale.replicas * site.scale.memory + databaseMemory(site) }))
       .sort((a, b) => b.bytes - a.bytes);
     const total = shares.reduce((sum, { bytes }) => sum + bytes, 0);
     if (total <= facts.poolMemory) return;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type DatabasePart, databaseSchema, resolveDatabase } from "../database/index.ts";
 import type { HealthPart, VolumePart } from "../site/service.ts";
 import { faultCheck, folderFault, imageSchema, nameSchema, sizeOf, sizeSchema } from "../units/index.ts";
 import { healthSchema, resolveHealth } from "./health.ts";
@@ -86,6 +87,11 @@ const running = {
       examples: [[{ name: "data", path: "/var/lib/app", size: "1GiB" }]],
       default: [],
     }),
+  database: databaseSchema.optional().meta({
+    description: "A database of the site's own: one server, on a network that only the two are on.",
+    examples: [{ engine: "postgres", size: "1GiB" }],
+    absent: "the site has none",
+  }),
   health: healthSchema.optional().meta({
     description: "How to tell that a container is ready for visitors; `none` turns the check off.",
     examples: [{ path: "/healthz" }, "none"],
@@ -116,11 +122,12 @@ export interface ImageServe {
   env: Record<string, string>;
   secrets: string[];
   volumes: VolumePart[];
+  database: DatabasePart | undefined;
   health: HealthPart | undefined;
   user: string;
 }
 
-export function resolveImage(typed: z.infer<typeof imageServeSchema>): ImageServe {
+export function resolveImage(typed: z.infer<typeof imageServeSchema>, site: string): ImageServe {
   const port = typed.port ?? DEFAULT_PORT;
   return {
     kind: "image",
@@ -133,6 +140,7 @@ export function resolveImage(typed: z.infer<typeof imageServeSchema>): ImageServ
     env: typed.env ?? {},
     secrets: typed.secrets ?? [],
     volumes: (typed.volumes ?? []).map((part) => ({ ...part, size: sizeOf(part.size) })),
+    database: typed.database && resolveDatabase(typed.database, site),
     health: resolveHealth(typed.health, port),
     user: typed.user ?? DEFAULT_USER,
   };

@@ -50,8 +50,8 @@ export const serve: Concern<"serve", ServeInput, Serve> = {
     description: "What answers the site's visitors: exactly one of the keys below.",
     examples: [{ static: "site-content/finance" }, { proxy: "http://10.2.3.4:8080" }],
   }),
-  resolve(typed) {
-    if (typed?.image !== undefined) return resolveImage(typed.image);
+  resolve(typed, { name }) {
+    if (typed?.image !== undefined) return resolveImage(typed.image, name);
     if (typed?.proxy !== undefined) return { kind: "proxy", url: new URL(typed.proxy).origin };
     return { kind: "static", folder: (typed?.static ?? "").replace(/\/$/, "") };
   },

@@ -67,6 +67,7 @@ function emptyService(): ServiceDraft {
     env: {},
     secrets: [],
     volumes: [],
+    database: undefined,
     user: "10001:10001",
     health: undefined,
     replicas: 1,

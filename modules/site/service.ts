@@ -1,3 +1,5 @@
+import type { DatabasePart } from "../database/types.ts";
+
 /** Plain data that describes the Swarm service of one site, filled in by the site's concerns one after another. */
 export interface ServiceDraft {
   /** What carries the site; `none` where the site has no service of its own (proxied, or retired). */
@@ -9,6 +11,8 @@ export interface ServiceDraft {
   /** Names of secrets, each mounted at `/run/secrets/NAME`. Values are never part of a draft. */
   secrets: string[];
   volumes: VolumePart[];
+  /** The database that the site has for itself. */
+  database: DatabasePart | undefined;
   /** `uid:gid`, never root unless the site's file says so. */
   user: string;
   health: HealthPart | undefined;

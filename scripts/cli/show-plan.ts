@@ -37,7 +37,7 @@ function restartRemark(desired: Change["desired"]): string {
   const { Order } = (desired?.spec.UpdateConfig ?? {}) as { Order?: string };
   return Order === "start-first"
     ? "replaces tasks, new before old"
-    : "restarts: no answer on this node for a few seconds";
+    : "restarts, old before new: no answer for a few seconds";
 }
 
 /** Of a new object, what a person decides about; `--json` has the rest. */

@@ -1,19 +1,27 @@
+import type { Login } from "../../modules/database/login.ts";
 import type { Site } from "../../modules/site/index.ts";
 import { readSecrets } from "../../modules/workspace/index.ts";
 import { describe } from "../describe.ts";
 import { type PlatformImages, siteImage } from "../images.ts";
 import type { SiteInputs } from "./site.ts";
 
-/** All that a site's program needs: its description, its image by content, the values of its secrets. */
+/**
+ * All that a site's program needs: its description, its image by content, the values of its secrets.
+ *
+ * @param login what the site logs in to its database with, as the cluster tells
+ */
 export async function siteInputs(
   { root, platform, date }: { root: string; platform: string; date: string },
   site: Site,
   shared: PlatformImages,
+  login?: Login,
 ): Promise<SiteInputs> {
   const { service: draft } = describe(platform, site, date);
   const [image, secrets] = await Promise.all([
     siteImage(platform, site.name, draft.source, root, shared),
     draft.source.kind === "none" ? {} : readSecrets(root, site.name, draft.secrets),
   ]);
-  return { platform, site: site.name, title: site.title, draft, image, secrets };
+  const part = draft.source.kind === "none" ? undefined : draft.database;
+  const database = part && { platform, site: site.name, part, image: shared[part.engine], login };
+  return { platform, site: site.name, title: site.title, draft, image, secrets, database };
 }

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { secretHash } from "../../modules/core/hash.ts";
 import { LABEL } from "../../modules/core/labels.ts";
 import type { Secret } from "../../modules/core/secret.ts";
+import { databaseEnv } from "../../modules/database/index.ts";
 import { contentName, objectName, siteStack } from "../../modules/names/index.ts";
 import type { ServiceDraft, VolumePart } from "../../modules/site/service.ts";
 import type { ImageRef } from "../images.ts";
@@ -15,8 +16,10 @@ import {
   restartPolicy,
   rolling,
   scratch,
+  secretFile,
   serviceLabels,
 } from "../parts.ts";
+import { Database, type DatabaseInputs } from "./database.ts";
 
 export interface SiteInputs {
   platform: string;
@@ -27,6 +30,8 @@ export interface SiteInputs {
   image: ImageRef | undefined;
   /** Values of the secrets that the draft names. */
   secrets: Record<string, Secret>;
+  /** Absent where the site has no database. */
+  database: DatabaseInputs | undefined;
 }
 
 /** One site: its image, its secrets and its service. */
@@ -43,6 +48,7 @@ export class Site extends pulumi.ComponentResource {
   #service(image: ImageRef): void {
     const { platform, site, title, draft } = this.#inputs;
     const built = imageResource("image", image, { parent: this });
+    const database = this.#database();
     const secrets = Object.entries(this.#inputs.secrets).map(([name, value]) => this.#secret(name, value));
     new docker.Service(
       "web",
@@ -55,16 +61,16 @@ export class Site extends pulumi.ComponentResource {
             ...hardened,
             user: draft.user,
             args: draft.command,
-            env: draft.env,
+            env: { ...database?.env, ...draft.env },
             mounts: [scratch(), ...draft.volumes.map((volume) => this.#mount(volume))],
-            secrets: secrets.map(({ name, secret }) => ({
-              secretId: secret.id,
-              secretName: secret.name,
-              fileName: name,
-              fileUid: draft.user.split(":")[0],
-              fileGid: draft.user.split(":")[1],
-              fileMode: 0o400,
-            })),
+            secrets: [
+              ...secrets.map(({ name, secret }) => ({
+                ...secretFile(name, "", draft.user),
+                secretId: secret.id,
+                secretName: secret.name,
+              })),
+              ...(database?.secrets ?? []),
+            ],
             healthcheck: draft.health && {
               tests: draft.health.test,
               interval: `${draft.health.interval}ms`,
@@ -74,7 +80,7 @@ export class Site extends pulumi.ComponentResource {
             },
             stopGracePeriod: "20s",
           },
-          networksAdvanceds: [{ name: objectName(platform, "platform", "edge") }],
+          networksAdvanceds: [{ name: objectName(platform, "platform", "edge") }, ...(database?.networks ?? [])],
           resources: resources(draft.memory, draft.cpu),
           restartPolicy,
           logDriver,
@@ -83,8 +89,21 @@ export class Site extends pulumi.ComponentResource {
         ...rolling(),
         endpointSpec: { mode: "dnsrr" },
       },
-      { parent: this, dependsOn: [built, ...secrets.map(({ secret }) => secret)] },
+      { parent: this, dependsOn: [built, ...secrets.map(({ secret }) => secret), ...(database?.ready ?? [])] },
     );
+  }
+
+  /** The site's database, and what its own service needs to reach it. */
+  #database() {
+    const { database: inputs, draft } = this.#inputs;
+    if (inputs === undefined) return undefined;
+    const { ready, network, login } = new Database("database", inputs, { parent: this });
+    return {
+      ready,
+      env: databaseEnv(inputs.part, login.user),
+      secrets: [secretFile(inputs.part.secret, login.secret, draft.user)],
+      networks: [{ name: network }],
+    };
   }
 
   /** Secrets can't be changed in Swarm: the value's hash is in the name, so a new value is a new secret. */

@@ -34,6 +34,13 @@ export async function desiredOfSite(name: string, yaml: string, date: string): P
     draft,
     image: image(name, draft.source),
     secrets,
+    database: draft.database && {
+      platform: "honghe",
+      site: name,
+      part: draft.database,
+      image: { reference: `${draft.database.engine}:content` },
+      login: undefined,
+    },
   };
   const stack = `site-${name}`;
   return toDesired(await evaluate(siteProgram(inputs), { project: "terrace", stack: `honghe-${stack}` }), {

@@ -83,6 +83,7 @@ const inputs = z.strictObject({
   }),
   updateConfig: updateConfig.optional(),
   rollbackConfig: updateConfig.optional(),
+  convergeConfig: z.strictObject({ timeout: goDuration }).optional(),
   endpointSpec: z.strictObject({
     mode: z.enum(["dnsrr", "vip"]),
     ports: z
@@ -101,7 +102,7 @@ const inputs = z.strictObject({
 type Inputs = z.infer<typeof inputs>;
 
 /** The body of `POST /services/create` for a `docker.Service`, without the owner's labels. */
-export function serviceSpec(resource: Resource): { name: string; spec: Json } {
+export function serviceSpec(resource: Resource): { name: string; spec: Json; converge?: number } {
   const service = readInputs(resource, inputs);
   const { [LABEL.pids]: pids, ...labels } = service.labels;
   const template = taskTemplate(service, pids === undefined ? undefined : Number(pids));
@@ -120,7 +121,8 @@ export function serviceSpec(resource: Resource): { name: string; spec: Json } {
     RollbackConfig: service.rollbackConfig && update(service.rollbackConfig),
     EndpointSpec: { Mode: service.endpointSpec.mode, Ports: service.endpointSpec.ports?.map(port) },
   };
-  return { name: service.name, spec: JSON.parse(JSON.stringify(spec)) as Json };
+  const converge = service.convergeConfig && { converge: service.convergeConfig.timeout / 1e6 };
+  return { name: service.name, spec: JSON.parse(JSON.stringify(spec)) as Json, ...converge };
 }
 
 function taskTemplate({ taskSpec }: Inputs, pids: number | undefined): Json {

@@ -1,0 +1,99 @@
+import { TerraceError } from "../modules/core/errors.ts";
+import { DATABASE_PART } from "../modules/database/index.ts";
+import { converge, type Fault, type ServiceWatch } from "../modules/docker/index.ts";
+import { type Change, carryOut, NotConverged, type Run, remove } from "../modules/engine/index.ts";
+import { objectName } from "../modules/names/index.ts";
+import type { gate } from "./limit.ts";
+import type { SitePlan } from "./model.ts";
+
+/** What all sites of one run share. */
+export interface Helpers {
+  watch: ServiceWatch;
+  /** Bounds how many images are built and services written at the same time. */
+  making: ReturnType<typeof gate>;
+}
+
+const MINUTE = 60_000;
+/** How long a database that an earlier run left on its way is waited for, in ms. */
+const DATABASE = 5 * MINUTE;
+
+/**
+ * Carries a site's changes out and waits for its services, the database before what uses it. One that was not there before and does
+ * not come up is taken away again.
+ *
+ * @throws TerraceError `TERRACE_SITE_DOWN`
+ */
+export async function settleSite(plan: SitePlan, platform: string, run: Run, helpers: Helpers): Promise<void> {
+  const { site, changes, draft } = plan;
+  const { making, watch } = helpers;
+  // An earlier run that was cut off may have left it on its way up.
+  if (plan.unsettled) await databaseComesUp(plan, platform, run, watch);
+  try {
+    // The wait for a database must not keep other sites from being made.
+    if (draft.database === undefined) await making(() => carryOut(changes, run));
+    else await carryOut(changes, { ...run, making, watch });
+  } catch (error) {
+    if (!(error instanceof NotConverged)) throw error;
+    const created = error.change.action === "create";
+    if (created) await takeAway(error.change, run);
+    throw siteDown(
+      site.name,
+      `${site.name}: its database did not come up: ${error.fault.why}`,
+      error.fault,
+      databaseServes(created),
+    );
+  }
+  if (draft.source.kind === "none") return;
+  const name = objectName(platform, plan.stack, "web");
+  const id = run.ids.get(`service ${name}`) ?? name;
+  const fault = await converge(run.docker, id, MINUTE + (draft.health?.start ?? 0), run.signal, watch);
+  if (fault === undefined) return;
+  const created = changes.find((change) => change.name === name && change.action === "create");
+  if (created !== undefined) await takeAway(created, run);
+  throw siteDown(
+    site.name,
+    `${site.name} did not come up: ${fault.why}`,
+    fault,
+    whatServes(created !== undefined, fault),
+  );
+}
+
+async function databaseComesUp(plan: SitePlan, platform: string, run: Run, watch: ServiceWatch): Promise<void> {
+  const { site, stack, draft, changes } = plan;
+  const name = objectName(platform, stack, DATABASE_PART.service);
+  const id = run.ids.get(`service ${name}`);
+  if (draft.source.kind === "none" || draft.database === undefined || id === undefined) return;
+  if (changes.some((change) => change.name === name)) return;
+  const fault = await converge(run.docker, id, DATABASE, run.signal, watch);
+  if (fault !== undefined)
+    throw siteDown(site.name, `${site.name}: its database did not come up: ${fault.why}`, fault, databaseServes(false));
+}
+
+function siteDown(site: string, what: string, { log, ran }: Fault, next: string): TerraceError {
+  const lines = log.map((line) => `  | ${line}`).join("\n");
+  return new TerraceError("TERRACE_SITE_DOWN", what, {
+    where: `site-configs/${site}.yaml`,
+    why: log.length > 0 ? `its last lines:\n${lines}` : ran ? "it wrote nothing to its log" : undefined,
+    next,
+  });
+}
+
+function databaseServes(created: boolean): string {
+  return created
+    ? "its service was taken away again, its volume was not; the site's own service was not touched"
+    : "the site's own service was not touched; see `terrace status`";
+}
+
+function whatServes(created: boolean, { rolledBack }: Fault): string {
+  if (created) return "it has no earlier version; its service was taken away again";
+  return rolledBack
+    ? "the version before still serves"
+    : "the version before serves on as far as it can; see `terrace status`";
+}
+
+async function takeAway(created: Change, run: Run): Promise<void> {
+  const { kind, name, platform, stack, urn } = created;
+  const id = run.ids.get(`${kind} ${name}`) ?? name;
+  const live = { kind, name, platform, stack, urn, id, version: 0, spec: {}, hash: "" };
+  await remove([{ ...created, action: "delete", live }], run);
+}
