@@ -68,3 +68,15 @@ function hostOrder(hex: string): number {
 function ones(mask: number): number {
   return mask.toString(2).replaceAll("0", "").length;
 }
+
+/** Ranges for the bridges of single nodes, in the order they are tried. */
+const BRIDGE_POOLS = ["172.17.0.0/16", "172.30.0.0/16", "192.168.240.0/20", "10.254.0.0/16", "100.126.0.0/16"];
+
+/** The first range for a node's own bridges that meets none of its routes (the text of `/proc/net/route`). */
+export function freeBridgePool(routes: string): string | undefined {
+  const used = parseRoutes(routes);
+  return BRIDGE_POOLS.find((pool) => {
+    const range = parseRange(pool);
+    return range !== undefined && !used.some((each) => overlaps(each, range));
+  });
+}

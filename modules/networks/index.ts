@@ -5,9 +5,16 @@ import type { Concern } from "../core/concern.ts";
 export interface Networks {
   edge: string;
   control: string;
+  /** Whether what the control network carries from node to node is encrypted. */
+  encrypted: boolean;
 }
 
-export const DEFAULT_NETWORKS: Networks = { edge: "10.253.0.0/16", control: "10.254.253.0/24" };
+export const DEFAULT_NETWORKS = { edge: "10.253.0.0/16", control: "10.254.253.0/24", encrypted: true } as const;
+
+/** The address ranges alone, by their key. */
+export function networkRanges({ edge, control }: Networks): { edge: string; control: string } {
+  return { edge, control };
+}
 
 function rangeSchema() {
   const error = "must be a private IPv4 range like 10.253.0.0/16";
@@ -30,6 +37,15 @@ const schema = z.strictObject({
     examples: ["10.254.253.0/24"],
     default: DEFAULT_NETWORKS.control,
   }),
+  encrypted: z
+    .boolean()
+    .optional()
+    .meta({
+      description:
+        "Whether the control network is encrypted between nodes. It needs IPsec (ESP) in every node's kernel; turn it off only where the nodes' own network is trusted or encrypted.",
+      examples: [false],
+      default: DEFAULT_NETWORKS.encrypted,
+    }),
 });
 
 export const networks: Concern<"networks", z.infer<typeof schema>, Networks> = {
@@ -44,6 +60,7 @@ export const networks: Concern<"networks", z.infer<typeof schema>, Networks> = {
   resolve: (typed) => ({
     edge: typed?.edge ?? DEFAULT_NETWORKS.edge,
     control: typed?.control ?? DEFAULT_NETWORKS.control,
+    encrypted: typed?.encrypted ?? DEFAULT_NETWORKS.encrypted,
   }),
 };
 export { isInside, overlap } from "./overlap.ts";

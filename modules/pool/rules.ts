@@ -1,5 +1,5 @@
 import type { Path, Rule, RuleFinding, World } from "../config/types.ts";
-import { isInside } from "../networks/index.ts";
+import { isInside, networkRanges } from "../networks/index.ts";
 import { drivers, type TypedPool } from "./drivers/index.ts";
 import { resolveNode, type TypedNode } from "./node.ts";
 import { edges, managers } from "./roles.ts";
@@ -80,7 +80,7 @@ export const poolRanges: Rule = {
     const it = read(world);
     if (it === undefined || world.platform === undefined) return;
     for (const { index, node } of entries(it.typed)) {
-      for (const [key, range] of Object.entries(world.platform.networks)) {
+      for (const [key, range] of Object.entries(networkRanges(world.platform.networks))) {
         if (node.address === undefined || !isInside(node.address, range)) continue;
         yield fault(["nodes", index, "address"], `lies in networks.${key} (${range}): the node could not be reached`);
       }

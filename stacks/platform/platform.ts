@@ -1,6 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { objectName } from "../../modules/names/index.ts";
+import type { Networks } from "../../modules/networks/index.ts";
 import { createRoot, ROOT_LABEL } from "../../modules/tls/index.ts";
 import type { PlatformImages } from "../images.ts";
 import { imageResource, labelList } from "../parts.ts";
@@ -8,7 +9,7 @@ import { imageResource, labelList } from "../parts.ts";
 export interface PlatformInputs {
   platform: string;
   images: PlatformImages;
-  networks: { edge: string; control: string };
+  networks: Networks;
 }
 
 /** What all sites share: the images, the two networks and the internal certificate authority. */
@@ -34,7 +35,7 @@ export class Platform extends pulumi.ComponentResource {
       {
         name: objectName(platform, "platform", "control"),
         driver: "overlay",
-        options: { encrypted: "" },
+        options: networks.encrypted ? { encrypted: "" } : undefined,
         ipamConfigs: [{ subnet: networks.control }],
       },
       { parent: this },

@@ -1,4 +1,4 @@
-import { isInside, overlap } from "../../../networks/index.ts";
+import { isInside, networkRanges, overlap } from "../../../networks/index.ts";
 import type { TypedNode } from "../../node.ts";
 import type { LibvirtSettings, Pool } from "../../types.ts";
 import type { DriverFinding, PoolDriver } from "../driver.ts";
@@ -15,7 +15,7 @@ export const libvirt: PoolDriver = {
       return;
     }
     yield* hostFaults(settings, typed.libvirt as TypedLibvirt);
-    for (const [key, range] of Object.entries(networks)) {
+    for (const [key, range] of Object.entries(networkRanges(networks))) {
       if (settings.network.range === undefined || !overlap(settings.network.range, range)) continue;
       const message = `meets networks.${key} (${range}): choose another range, got ${settings.network.range}`;
       yield { path: ["libvirt", "network", "range"], at: "value", message };

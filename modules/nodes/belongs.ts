@@ -1,0 +1,56 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { TerraceError } from "../core/errors.ts";
+import { LABEL } from "../core/labels.ts";
+import { type SwarmInfo, swarmStep } from "../host/index.ts";
+import type { NodeEngine } from "./engine.ts";
+import { type RawNode, type RawSwarm, readSwarm } from "./swarm.ts";
+
+/** What a node is before it is joined. `stale`: it was ours, and the Swarm knows it no longer. */
+export type Belonging = "none" | "manager" | "worker" | "stale";
+
+/**
+ * Tells a manager of our Swarm from one of another.
+ *
+ * @throws TerraceError `TERRACE_NODE_FOREIGN_SWARM`, `TERRACE_POOL_NO_QUORUM`, `TERRACE_SWARM_LOCKED`
+ */
+export async function requireOurs(engine: NodeEngine, platform: string): Promise<void> {
+  const swarm = await patientSwarm(engine);
+  if (swarm === undefined) {
+    throw new TerraceError("TERRACE_POOL_NO_QUORUM", `${engine.node.name}: the Swarm has no leader`, {
+      where: `node ${engine.node.name}`,
+      why: "more than half of the managers are lost; sites go on, and nothing can be changed",
+      next: "bring the other managers back, or where they are lost for good: terrace pool recover",
+    });
+  }
+  const owner = swarm.Spec.Labels?.[LABEL.platform];
+  if (owner === platform) return;
+  throw foreign(engine, owner === undefined ? "somebody else made that Swarm" : `it is the platform ${owner}'s`);
+}
+
+/** A manager that was just started has no leader for a moment; 15 s at most. */
+async function patientSwarm({ docker }: NodeEngine): Promise<RawSwarm | undefined> {
+  for (const until = Date.now() + 15_000; ; await sleep(500)) {
+    const swarm = await readSwarm(docker);
+    if (swarm !== undefined || Date.now() > until) return swarm;
+  }
+}
+
+/** What a node that is no manager with a leader of its own belongs to, seen from our Swarm. */
+export function belonging(engine: NodeEngine, info: SwarmInfo, live: RawNode[], addresses: string[]): Belonging {
+  if (info.LocalNodeState === "inactive") return "none";
+  if (info.LocalNodeState === "locked") swarmStep(info);
+  const known = live.some(({ ID }) => ID === info.NodeID);
+  if (known && info.LocalNodeState === "active") return info.ControlAvailable === true ? "manager" : "worker";
+  const remotes = (info.RemoteManagers ?? []).map(({ Addr }) => Addr.slice(0, Addr.lastIndexOf(":")));
+  const ours = remotes.every((address) => addresses.includes(address.replace(/^\[|\]$/g, "")));
+  if (known || (ours && remotes.length > 0)) return "stale";
+  throw foreign(engine, `its managers are ${remotes.join(", ") || "unknown"}`);
+}
+
+function foreign({ node }: NodeEngine, why: string): TerraceError {
+  return new TerraceError("TERRACE_NODE_FOREIGN_SWARM", `${node.name} is in a Swarm that is not this platform's`, {
+    where: `node ${node.name}`,
+    why,
+    next: "use another server; or where nothing of that Swarm is needed any more, `docker swarm leave --force` on it, then run this again",
+  });
+}

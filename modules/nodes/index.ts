@@ -1,0 +1,7 @@
+/** The servers of a pool: joined over SSH to one Swarm, and reached from here. */
+
+export { type NodeEngine, openEngine } from "./engine.ts";
+export { joinPool } from "./join.ts";
+export { drainNode, nameOf, removeNode } from "./leave.ts";
+export { hostPort, listNodes, type RawNode } from "./swarm.ts";
+export { DEEDS, type Deed, type JoinOptions, type NodeOutcome } from "./types.ts";

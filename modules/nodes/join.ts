@@ -1,0 +1,254 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { TerraceError } from "../core/errors.ts";
+import { managers as managersOf, type Pool, type PoolNode } from "../pool/index.ts";
+import { Connection } from "../ssh/index.ts";
+import { belonging, requireOurs } from "./belongs.ts";
+import { engineOver, type NodeEngine, swarmOf, targetOf } from "./engine.ts";
+import { type NodeFacts, readFacts, requireFit } from "./facts.ts";
+import { demoted, drainNode, nameOf, removeNode } from "./leave.ts";
+import { prepare } from "./prepare.ts";
+import { initSwarm, joinSwarm, leaveSwarm, listNodes, type RawNode, settled, tuneSwarm, updateNode } from "./swarm.ts";
+import type { JoinOptions, NodeOutcome } from "./types.ts";
+import { differs, removedNodes, wantedLabels, wantedRole } from "./wanted.ts";
+
+/** A node on its way. */
+interface Member {
+  node: PoolNode;
+  outcome: NodeOutcome;
+  facts?: NodeFacts;
+  engine?: NodeEngine;
+  /** A manager of a Swarm without a leader. */
+  leaderless?: boolean;
+  connection?: Connection;
+}
+
+type Ready = Member & { engine: NodeEngine; facts: NodeFacts };
+
+/**
+ * Makes the servers of a pool one Swarm as the file says: Docker installed and set, joined with the right role, labels and availability;
+ * a node that left the file is drained and removed once its tasks have moved. Doing it again changes nothing; where it was killed it goes
+ * on. A node that can't be reached, or is not fit, stops no other: its outcome says why.
+ */
+export async function joinPool(pool: Pool, options: JoinOptions): Promise<NodeOutcome[]> {
+  if (pool.driver === "local") return [];
+  const members = pool.nodes.map((node): Member => {
+    return { node, outcome: { node: node.name, address: node.address, did: [], notes: [], fault: undefined } };
+  });
+  try {
+    await Promise.all(members.map((member) => guarded(member, options, () => makeReady(member, options))));
+    const manager = await findManager(pool, members, options);
+    const gone = manager === undefined ? [] : await shape(pool, manager, members, options);
+    return [...members.map(({ outcome }) => outcome), ...gone];
+  } finally {
+    for (const { connection } of members) connection?.close();
+  }
+}
+
+/** What goes wrong with one node is said in its outcome. */
+async function guarded(member: Member, { signal, report }: JoinOptions, work: () => Promise<void>): Promise<void> {
+  if (member.outcome.fault !== undefined) return;
+  try {
+    await work();
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    member.outcome.fault = error instanceof TerraceError ? error : unexpected(member.node.name, error);
+    report(member.node.name, member.outcome.fault.message);
+  }
+}
+
+function unexpected(node: string, error: unknown): TerraceError {
+  return new TerraceError("TERRACE_NODE_FAILED", `${node}: could not be made part of the pool`, {
+    where: `node ${node}`,
+    why: error instanceof Error ? error.message : String(error),
+    next: "run this again: it goes on where it stopped",
+    cause: error,
+  });
+}
+
+/** Logs in, looks, refuses what is not fit before anything is changed, and brings Docker up. */
+async function makeReady(member: Member, { root, signal, report, encrypted }: JoinOptions): Promise<void> {
+  const { node, outcome } = member;
+  const say = (line: string) => report(node.name, line);
+  member.connection = await Connection.open(targetOf(node), { root, signal });
+  const facts = await readFacts(member.connection, signal);
+  requireFit(node.name, facts, encrypted);
+  const { did, notes } = await prepare({ connection: member.connection, facts, signal, report: say });
+  outcome.did.push(...did);
+  outcome.notes.push(...notes);
+  await admit(member);
+  member.engine = await engineOver(node, member.connection);
+  member.facts = facts;
+}
+
+/** Whoever is not root reaches Docker as a member of its group, from the next log-in on. */
+async function admit({ connection, node }: Member): Promise<void> {
+  if (connection === undefined || node.ssh.user === "root") return;
+  await connection.root(`id -nG ${node.ssh.user} | grep -qw docker || usermod -aG docker ${node.ssh.user}`);
+}
+
+function isReady(member: Member): member is Ready {
+  return member.engine !== undefined && member.facts !== undefined && member.outcome.fault === undefined;
+}
+
+/** A manager of our Swarm; the first one of the file founds it where there is none. */
+async function findManager(pool: Pool, members: Member[], options: JoinOptions): Promise<Ready | undefined> {
+  const deciding: Ready[] = [];
+  for (const member of members.filter(isReady)) {
+    const info = await settled(member.engine);
+    if (info.LocalNodeState === "active" && info.ControlAvailable === true) deciding.push(member);
+  }
+  await Promise.all(
+    deciding.map((member) => guarded(member, options, () => requireOurs(member.engine, options.platform))),
+  );
+  const found = deciding.filter(isReady);
+  const manager = found.find(({ node }) => wantedRole(node) === "manager") ?? found[0];
+  const lost = deciding.filter(({ outcome }) => outcome.fault?.code === "TERRACE_POOL_NO_QUORUM");
+  if (manager === undefined) {
+    return lost[0]?.outcome.fault ? giveUp(members, lost[0].outcome.fault) : foundSwarm(pool, members, options);
+  }
+  // The Swarm was recovered without these: they hold what it was before.
+  for (const member of lost) Object.assign(member, { leaderless: true }).outcome.fault = undefined;
+  return manager;
+}
+
+/**
+ * Only the first manager of the file founds a Swarm, and only while most managers answer: one that is out of reach may hold the Swarm
+ * that is looked for, and a second one beside it would be worse than waiting.
+ */
+async function foundSwarm(pool: Pool, members: Member[], options: JoinOptions): Promise<Ready | undefined> {
+  const deciding = managersOf(pool);
+  const first = members.find(({ node }) => node === deciding[0]);
+  const present = members.filter((member) => deciding.includes(member.node) && isReady(member));
+  const states = await Promise.all(
+    members.filter(isReady).map(async ({ engine }) => (await swarmOf(engine)).LocalNodeState),
+  );
+  const empty = states.every((state) => state === "inactive");
+  if (first === undefined || !isReady(first) || present.length * 2 <= deciding.length || !empty) {
+    return giveUp(members, noManager(deciding, members));
+  }
+  options.report(first.node.name, "initialises the Swarm");
+  await guarded(first, options, () => initSwarm(first.engine, options.platform, first.facts.routes, pool.nodes));
+  if (first.outcome.fault !== undefined) return giveUp(members, first.outcome.fault);
+  first.outcome.did.push("initialised");
+  return first;
+}
+
+function noManager(deciding: PoolNode[], members: Member[]): TerraceError {
+  const missing = deciding.filter((node) => !members.some((member) => member.node === node && isReady(member)));
+  return new TerraceError("TERRACE_POOL_NO_MANAGER", "no manager of this pool's Swarm can be reached", {
+    where: "platform.yaml, pool",
+    why: `${missing.map(({ name }) => name).join(", ") || "every manager"} may hold it, so no other one is made`,
+    next: "mend what is said of these nodes, or take them out of the file, then run this again",
+  });
+}
+
+function giveUp(members: Member[], fault: TerraceError): undefined {
+  for (const { outcome } of members) outcome.fault ??= fault;
+}
+
+/** Brings all nodes to what the file says, managers one after another: each changes the majority. */
+async function shape(pool: Pool, manager: Ready, members: Member[], options: JoinOptions): Promise<NodeOutcome[]> {
+  const { docker } = manager.engine;
+  await tuneSwarm(docker);
+  const joining = members.filter(isReady).filter((member) => member !== manager);
+  const deciding = joining.filter(({ node }) => node.roles.includes("manager"));
+  for (const member of deciding) await guarded(member, options, () => join(pool, member, manager, options));
+  const others = joining.filter((member) => !deciding.includes(member));
+  await Promise.all(others.map((member) => guarded(member, options, () => join(pool, member, manager, options))));
+  await Promise.all(
+    members.filter(isReady).map((each) => guarded(each, options, () => adjust(each, manager, options))),
+  );
+  const lead = members.filter(isReady).find(({ node }) => wantedRole(node) === "manager") ?? manager;
+  for (const each of members.filter(isReady)) await guarded(each, options, () => demote(each, lead, options));
+  const gone = removedNodes(pool.nodes, await listNodes(lead.engine.docker));
+  return Promise.all(gone.map((node) => sendAway(node, lead, options)));
+}
+
+async function join(pool: Pool, member: Ready, manager: Ready, { report }: JoinOptions): Promise<void> {
+  const info = await settled(member.engine);
+  const addresses = pool.nodes.flatMap(({ address }) => address ?? []);
+  const live = await listNodes(manager.engine.docker);
+  const state = member.leaderless ? "stale" : belonging(member.engine, info, live, addresses);
+  if (state === "manager" || state === "worker") return;
+  if (state === "stale") {
+    report(member.node.name, "leaves a Swarm that knows it no longer");
+    await leaveSwarm(member.engine);
+    await forget(info.NodeID ?? "", live, manager);
+  }
+  report(member.node.name, `joins as ${wantedRole(member.node)}`);
+  await joinSwarm(member.engine, manager.engine, [manager.node]);
+  member.outcome.did.push("joined");
+}
+
+/** The entry of what a node was before would stay as one that is down for ever. */
+async function forget(id: string, live: RawNode[], { engine: { docker } }: Ready): Promise<void> {
+  const entry = live.find(({ ID }) => ID === id);
+  if (entry !== undefined)
+    await removeNode(id, { docker, signal: new AbortController().signal, report: () => undefined });
+}
+
+/** Labels, availability and a promotion, as far as they differ. */
+async function adjust(member: Ready, { engine: { docker } }: Ready, { report }: JoinOptions): Promise<void> {
+  const { node, outcome } = member;
+  const live = await entryOf(member, docker);
+  const { labels, availability } = differs(node, live);
+  const promote = wantedRole(node) === "manager" && live.Spec.Role === "worker";
+  if (!labels && !availability && !promote) return;
+  if (promote) report(node.name, "becomes a manager");
+  await updateNode(docker, live.ID, (spec) => ({
+    ...spec,
+    Labels: wantedLabels(node, spec.Labels ?? {}),
+    Availability: node.availability,
+    Role: promote ? "manager" : spec.Role,
+  }));
+  if (labels) outcome.did.push("labelled");
+  if (availability && node.availability === "drain") outcome.did.push("drained");
+  if (!promote) return;
+  await reachable(docker, live.ID, node.name);
+  outcome.did.push("promoted");
+}
+
+/** A new manager takes part once the others reach it; 30 s at most. */
+async function reachable(docker: Ready["engine"]["docker"], id: string, name: string): Promise<void> {
+  for (const until = Date.now() + 30_000; Date.now() < until; await sleep(300)) {
+    const node = (await listNodes(docker)).find(({ ID }) => ID === id);
+    if (node?.ManagerStatus?.Reachability === "reachable") return;
+  }
+  throw new TerraceError("TERRACE_NODE_JOIN", `${name}: was made a manager, but the others do not reach it as one`, {
+    where: `node ${name}`,
+    next: "is its port 2377 open for the other nodes? Then run this again",
+  });
+}
+
+/** Last of all, when those that take its place decide already. A manager can't be asked to let go of itself. */
+async function demote(member: Ready, manager: Ready, { report }: JoinOptions): Promise<void> {
+  const { docker } = manager.engine;
+  const live = await entryOf(member, docker);
+  if (wantedRole(member.node) === "manager" || live.Spec.Role === "worker") return;
+  report(member.node.name, "becomes a worker");
+  await updateNode(docker, live.ID, (spec) => ({ ...spec, Role: "worker" }));
+  await demoted(docker, live.ID).catch(() => undefined);
+  member.outcome.did.push("demoted");
+}
+
+async function entryOf({ engine }: Ready, docker: Ready["engine"]["docker"]): Promise<RawNode> {
+  const { NodeID } = await settled(engine);
+  const entry = (await listNodes(docker)).find(({ ID }) => ID === NodeID);
+  if (entry === undefined) throw new Error(`the Swarm does not know ${engine.node.name}`);
+  return entry;
+}
+
+/** Drains a node that left the file, and removes it once its tasks run elsewhere. */
+async function sendAway(node: RawNode, { engine: { docker } }: Ready, options: JoinOptions): Promise<NodeOutcome> {
+  const name = nameOf(node);
+  const outcome: NodeOutcome = { node: name, address: node.Status.Addr, did: [], notes: [], fault: undefined };
+  const member = { node: { name } as PoolNode, outcome };
+  const leaving = { docker, signal: options.signal, report: (line: string) => options.report(name, line) };
+  await guarded(member, options, async () => {
+    await drainNode(node.ID, leaving);
+    outcome.did.push("drained");
+    await removeNode(node.ID, leaving);
+    outcome.did.push("removed");
+  });
+  return outcome;
+}

@@ -1,0 +1,120 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type Dockerode from "dockerode";
+import { TerraceError } from "../core/errors.ts";
+import { LABEL } from "../core/labels.ts";
+import { call, get, type RawService, type RawTask } from "../docker/index.ts";
+import { listNodes, type RawNode, updateNode } from "./swarm.ts";
+
+/** How long the tasks of a drained node may take to move, in ms. */
+const LIMIT = 5 * 60_000;
+const ENDED = /^(complete|shutdown|failed|rejected|remove|orphaned)$/;
+
+interface Leaving {
+  docker: Dockerode;
+  signal: AbortSignal;
+  report(line: string): void;
+}
+
+/**
+ * Drains a node and waits until its tasks run elsewhere.
+ *
+ * @throws TerraceError `TERRACE_NODE_HAS_DATA` where a site has its local volume there, `TERRACE_NODE_BUSY` where a task can't move
+ */
+export async function drainNode(id: string, { docker, signal, report }: Leaving): Promise<void> {
+  const node = await get<RawNode>(docker, `/nodes/${id}`);
+  const name = nameOf(node);
+  await requireNoData(docker, node);
+  if (node.Spec.Availability !== "drain") {
+    report("is drained");
+    await updateNode(docker, id, (spec) => ({ ...spec, Availability: "drain" }));
+  }
+  const until = Date.now() + LIMIT;
+  for (;;) {
+    signal.throwIfAborted();
+    const busy = await busyServices(docker, node);
+    if (busy.length === 0) return;
+    if (Date.now() > until) {
+      throw new TerraceError("TERRACE_NODE_BUSY", `${name}: not all of its tasks found another node`, {
+        where: busy.join(", "),
+        why: "no other node has room for them, or they are bound to this one",
+        next: "`terrace pool` shows the room on each node; then run this again",
+      });
+    }
+    await sleep(300);
+  }
+}
+
+/** Takes a node that has no tasks any more out of the Swarm; a manager is made a worker first. */
+export async function removeNode(id: string, { docker, report }: Leaving): Promise<void> {
+  const node = await get<RawNode>(docker, `/nodes/${id}`);
+  if (node.Spec.Role === "manager") {
+    await updateNode(docker, id, (spec) => ({ ...spec, Role: "worker" }));
+    await demoted(docker, id);
+  }
+  report("leaves the Swarm");
+  await call(docker, "DELETE", `/nodes/${id}`, { force: true });
+}
+
+/** Waits until the other managers have let go of one that is a worker now; 20 s at most. */
+export async function demoted(docker: Dockerode, id: string): Promise<void> {
+  for (const until = Date.now() + 20_000; Date.now() < until; await sleep(200)) {
+    const node = (await listNodes(docker)).find(({ ID }) => ID === id);
+    if (node?.ManagerStatus === undefined) return;
+  }
+}
+
+/** The name that the pool gave a node, else its host name. */
+export function nameOf({ Spec, Description, ID }: RawNode): string {
+  return Spec.Labels?.[LABEL.node] ?? Description?.Hostname ?? ID;
+}
+
+/** Services with tasks on the node that are not done. One that is down can't say so: what Swarm wants of it counts. */
+async function busyServices(docker: Dockerode, node: RawNode): Promise<string[]> {
+  const [tasks, services] = await Promise.all([
+    get<RawTask[]>(docker, "/tasks", { filters: { node: [node.ID] } }),
+    get<RawService[]>(docker, "/services", { status: true }),
+  ]);
+  const down = node.Status.State === "down";
+  const there = tasks.filter(({ Status, DesiredState }) =>
+    down ? DesiredState === "running" : !ENDED.test(Status.State),
+  );
+  const left = new Set(there.map(({ ServiceID }) => ServiceID));
+  const moved = new Set(tasks.map(({ ServiceID }) => ServiceID));
+  const missing = (service: RawService) => {
+    const status = service.ServiceStatus;
+    const replicated = service.Spec.Mode?.Replicated !== undefined;
+    return replicated && moved.has(service.ID) && status !== undefined && status.RunningTasks < status.DesiredTasks;
+  };
+  return services.filter((each) => left.has(each.ID) || missing(each)).map(({ Spec }) => Spec.Name);
+}
+
+interface RawMount {
+  Type: string;
+  Source?: string;
+  VolumeOptions?: { DriverConfig?: { Options?: Record<string, string> } };
+}
+
+/** A task with a volume of this node's disk would find an empty one elsewhere. The edge keeps nothing there that it can't make anew. */
+async function requireNoData(docker: Dockerode, node: RawNode): Promise<void> {
+  const [tasks, services] = await Promise.all([
+    get<RawTask[]>(docker, "/tasks", { filters: { node: [node.ID], "desired-state": ["running"] } }),
+    get<RawService[]>(docker, "/services"),
+  ]);
+  const there = new Set(tasks.map(({ ServiceID }) => ServiceID));
+  const bound = services.filter(({ ID, Spec }) => there.has(ID) && Spec.Labels?.[LABEL.site] && localVolumes(Spec));
+  if (bound.length === 0) return;
+  const name = nameOf(node);
+  const sites = bound.map(({ Spec }) => Spec.Labels?.[LABEL.site] ?? "").sort();
+  throw new TerraceError("TERRACE_NODE_HAS_DATA", `${name}: the data of ${sites.join(", ")} is on its disk`, {
+    where: `node ${name}`,
+    why: "on another node the site would come up with an empty volume",
+    next: `keep the node; or back the site up, put its volume on NFS or another node, and restore it there`,
+  });
+}
+
+function localVolumes({ TaskTemplate }: RawService["Spec"]): boolean {
+  const { Mounts = [] } = (TaskTemplate?.ContainerSpec ?? {}) as { Mounts?: RawMount[] };
+  return Mounts.some(({ Type, VolumeOptions }) => {
+    return Type === "volume" && VolumeOptions?.DriverConfig?.Options?.type !== "nfs";
+  });
+}
