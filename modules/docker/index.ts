@@ -8,6 +8,7 @@ export { type LiveDatabase, listDatabases } from "./database.ts";
 export { type Doomed, destroyObject, listPlatform } from "./destroy.ts";
 export { type Build, buildImage, pullImage } from "./images.ts";
 export { serviceLog } from "./logs.ts";
+export { askOf, type RawAsk, readPool } from "./pool.ts";
 export { requireFreeRanges } from "./ranges.ts";
 export {
   type ClusterObjects,

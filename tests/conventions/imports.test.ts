@@ -33,7 +33,7 @@ const moduleOf = (path: string) => path.split("/")[1] ?? "";
 const isActing = (path: string) => layerOf(path) !== "modules" || acting.has(moduleOf(path));
 
 test("docs/structure.md names the modules that act", () => {
-  expect([...acting].sort()).toEqual(["docker", "engine", "host", "nodes", "probe", "ssh", "workspace"]);
+  expect([...acting].sort()).toEqual(["docker", "engine", "host", "nodes", "probe", "ssh", "terraform", "workspace"]);
 });
 
 test("imports run downward: scripts, stacks, modules", () => {

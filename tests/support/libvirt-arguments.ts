@@ -1,9 +1,9 @@
 /**
- * The arguments that the provider `dmacvicar/libvirt` documents for what the pool's stack uses, read from the documentation and the
- * sources of its branch v0.8. A name of an argument or a type that is not here would be refused by `tofu plan`.
+ * What the provider `dmacvicar/libvirt` takes, read at its tag v0.8.3: the names from its documentation, the types and what the
+ * documentation leaves out from its sources. Anything else would be refused by `tofu plan`.
  *
  * https://github.com/dmacvicar/terraform-provider-libvirt/tree/v0.8.3/website/docs/r
- * https://github.com/dmacvicar/terraform-provider-libvirt/blob/v0.8.3/libvirt/resource_libvirt_domain.go (types, timeouts)
+ * https://github.com/dmacvicar/terraform-provider-libvirt/tree/v0.8.3/libvirt (resource_libvirt_*.go, `Schema` and `Timeouts`)
  */
 export interface Documented {
   source: string;
@@ -44,7 +44,7 @@ export const LIBVIRT_RESOURCES: Record<string, Documented> = {
     arguments: { name: "string", pool: "string", user_data: "string", meta_data: "string", network_config: "string" },
   },
   libvirt_network: {
-    source: `${DOCS}/r/network.markdown`,
+    source: `${DOCS}/r/network.html.markdown`,
     required: ["name"],
     arguments: {
       name: "string",
@@ -89,6 +89,7 @@ export const LIBVIRT_RESOURCES: Record<string, Documented> = {
         vepa: "string",
         macvtap: "string",
         passthrough: "string",
+        private: "string",
       },
       cloudinit: "string",
       autostart: "boolean",

@@ -108,7 +108,7 @@ export class LibvirtPool extends TerraformStack {
         autostart: true,
         qemu_agent: network === undefined && node.address === undefined,
         cloudinit: seed.id,
-        cpu: { mode: "host-passthrough" },
+        cpu: [{ mode: "host-passthrough" }],
         disk: [{ volume_id: disk.id }],
         network_interface: [this.#interface(node, network)],
         console: [{ type: "pty", target_port: "0", target_type: "serial" }],

@@ -128,7 +128,7 @@ export interface DomainArguments {
   /** Asks the agent within the server for its addresses: the only way on a bridge whose DHCP is not libvirt's. */
   qemu_agent: boolean;
   cloudinit: string;
-  cpu: { mode: "host-passthrough" | "host-model" };
+  cpu: { mode: "host-passthrough" | "host-model" }[];
   disk: { volume_id: string }[];
   network_interface: NetworkInterface[];
   console: { type: "pty"; target_port: string; target_type: "serial" | "virtio" }[];
