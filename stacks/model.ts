@@ -1,3 +1,4 @@
+import type { PoolState } from "../modules/capacity/index.ts";
 import type { TerraceError } from "../modules/core/errors.ts";
 import type { EdgeModel, RouteDiff } from "../modules/edge/index.ts";
 import type { Change, LiveIndex } from "../modules/engine/index.ts";
@@ -39,6 +40,10 @@ export interface Plan {
   /** The routes that the edge has now. */
   liveModel: EdgeModel | undefined;
   routes: RouteDiff[];
+  /** The pool as it was found; `undefined` where no service changes. */
+  pool: PoolState | undefined;
+  /** What to know before it is carried out, each a sentence. */
+  warnings: string[];
 }
 
 /** Every change of a plan, in the order in which they are made. */

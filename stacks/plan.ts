@@ -18,7 +18,9 @@ import {
 } from "../modules/engine/index.ts";
 import { objectName, siteStack, stackSite } from "../modules/names/index.ts";
 import type { Platform } from "../modules/platform/index.ts";
+import { spreadLabels } from "../modules/pool/index.ts";
 import { type Site, siteState } from "../modules/site/index.ts";
+import { withCapacity } from "./capacity.ts";
 import { describe } from "./describe.ts";
 import type { EdgeInputs } from "./edge/edge.ts";
 import { edgeModel, ROUTES } from "./edge/model.ts";
@@ -72,7 +74,7 @@ export async function makePlan(request: PlanRequest): Promise<Plan> {
   const edge = { platform: platform.name, images, model: wantedModel(request, liveModel) };
   const edgeChanges = removedByHand(await stackChanges(edgeSource(edge), planning), live.ofStack("edge").length > 0);
   planning.cache.save();
-  return {
+  return withCapacity(docker, {
     platform,
     images,
     live,
@@ -84,7 +86,9 @@ export async function makePlan(request: PlanRequest): Promise<Plan> {
     leftovers: leftovers(request, live),
     liveModel,
     routes: diffRoutes(liveModel?.sites ?? [], edge.model.sites),
-  };
+    pool: undefined,
+    warnings: [],
+  });
 }
 
 function platformSource({ request: { platform }, images }: Planning): StackSource {
@@ -122,7 +126,8 @@ async function planSite(site: Site, planning: Planning, reality: Reality): Promi
   try {
     const part = draft.source.kind === "none" ? undefined : draft.database;
     const login = part && databaseLogin(planning.live, platform.name, site.name, part);
-    const inputs = await siteInputs({ root, platform: platform.name, date }, site, planning.images, login);
+    const spread = spreadLabels(platform.pool);
+    const inputs = await siteInputs({ root, platform: platform.name, date, spread }, site, planning.images, login);
     // Secret values go into no file, not even as part of a hash.
     const remembered = Object.keys(inputs.secrets).length === 0 ? inputs : undefined;
     const program = async () => (await import("./site/site.ts")).siteProgram(inputs);

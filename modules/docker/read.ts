@@ -25,6 +25,8 @@ export interface RawService {
 export interface RawTemplate {
   ContainerSpec?: { Image?: string; Labels?: Record<string, string> };
   Networks?: { Target: string; Aliases?: string[] }[];
+  /** How often all tasks were replaced on request. */
+  ForceUpdate?: number;
 }
 
 export interface RawSpec {

@@ -185,10 +185,11 @@ async function update({ live }: Change, desired: Desired, run: Run): Promise<str
     });
   }
   const path = `/${desired.kind}s/${live.id}`;
-  const body =
+  const wanted =
     desired.kind === "service" ? withIds(desired.spec, run.ids) : { ...live.spec, Labels: desired.spec.Labels };
   for (let attempt = 1; ; attempt++) {
-    const { Version } = await get<RawService>(run.docker, path);
+    const { Version, Spec } = await get<RawService>(run.docker, path);
+    const body = withRestarts(wanted, Spec.TaskTemplate?.ForceUpdate);
     try {
       await call(run.docker, "POST", `${path}/update`, { version: Version.Index }, body);
       return live.id;
@@ -200,6 +201,12 @@ async function update({ live }: Change, desired: Desired, run: Run): Promise<str
       await sleep(PAUSE, undefined, { signal: run.signal });
     }
   }
+}
+
+/** Keeps the count of restarts that were asked for: another count would be another restart. */
+function withRestarts(spec: Json, count: number | undefined): Json {
+  if (count === undefined || count === 0) return spec;
+  return { ...spec, TaskTemplate: { ...(spec.TaskTemplate as Json), ForceUpdate: count } };
 }
 
 /** A service's specification with the ids that Swarm wants beside the names of secrets and configs. */

@@ -21,7 +21,8 @@ function serviceLive(service: RawService, networkNames: Map<string, string>): Li
     ...each,
     Target: networkNames.get(each.Target) ?? each.Target,
   }));
-  const spec = { ...service.Spec, TaskTemplate: { ...template, Networks } };
+  // A count of restarts that somebody asked for is no part of what a service is to be.
+  const spec = { ...service.Spec, TaskTemplate: { ...template, Networks, ForceUpdate: undefined } };
   return { ...common("service", service.Spec), id: service.ID, version: service.Version.Index, spec: spec as Json };
 }
 

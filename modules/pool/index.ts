@@ -8,7 +8,7 @@ import { POOL_DRIVERS, type Pool } from "./types.ts";
 export { cloudInit, cloudInitNetwork } from "./cloud-init.ts";
 export { BRIDGE_RANGE, daemonConfig } from "./daemon.ts";
 export { drivers } from "./drivers/index.ts";
-export { edges, isJoined, isMultiNode, managers } from "./roles.ts";
+export { edges, isJoined, isMultiNode, managers, spreadLabels } from "./roles.ts";
 export type {
   Availability,
   DriverName,

@@ -18,15 +18,20 @@ function databaseMemory({ serve }: Site): number {
   return serve.kind === "image" ? (serve.database?.memory ?? 0) : 0;
 }
 
+/** What each site reserves of the pool's memory on a day, in bytes, the largest first. */
+export function reservations(sites: readonly Site[], date: string): { name: string; bytes: number }[] {
+  return sites
+    .filter((site) => site.serve.kind !== "proxy" && siteState(site, date) === "live")
+    .map((site) => ({ name: site.name, bytes: site.scale.replicas * site.scale.memory + databaseMemory(site) }))
+    .sort((a, b) => b.bytes - a.bytes);
+}
+
 /** All sites together fit into the pool. */
 export const poolMemory: Rule = {
   name: "pool-memory",
   *check({ sites, facts }) {
     if (facts.poolMemory === undefined) return;
-    const shares = sites
-      .filter((site) => site.serve.kind !== "proxy" && siteState(site, facts.date) === "live")
-      .map((site) => ({ name: site.name, bytes: site.scale.replicas * site.scale.memory + databaseMemory(site) }))
-      .sort((a, b) => b.bytes - a.bytes);
+    const shares = reservations(sites, facts.date);
     const total = shares.reduce((sum, { bytes }) => sum + bytes, 0);
     if (total <= facts.poolMemory) return;
     const largest = shares.slice(0, 3).map(({ name, bytes }) => `${name} ${formatSize(bytes)}`);

@@ -23,7 +23,7 @@ export function planMarkdown(plan: Plan): string {
     ([stack, lines]) =>
       `<details><summary>${stack}</summary>\n\n\`\`\`diff\n${lines.map(fence).join("\n")}\n\`\`\`\n</details>`,
   );
-  return `### Terrace: ${counts(plan, "to create", "to update", "to delete")} for ${plan.platform.name}\n\n${folded.join("\n\n")}\n`;
+  return `### Terrace: ${counts(plan, "to create", "to update", "to delete")} for ${plan.platform.name}\n\n${[...folded, ...plan.warnings.map((warning) => `> Warning: ${fence(warning)}`)].join("\n\n")}\n`;
 }
 
 function property({ path, before, after }: PropertyChange): string {

@@ -1,4 +1,5 @@
 import type Dockerode from "dockerode";
+import { memoryFor } from "../../modules/capacity/index.ts";
 import { connect } from "../../modules/docker/index.ts";
 import type { Plan } from "../../stacks/model.ts";
 import { makePlan, type PlanRequest } from "../../stacks/plan.ts";
@@ -25,5 +26,7 @@ export async function planWorkspace(
 ): Promise<Prepared> {
   const { root, platform, sites, date } = workspace;
   const plan = await makePlan({ docker, root, platform, sites, date, only, extras });
+  const memory = plan.pool && memoryFor(platform.name, plan.pool);
+  if (memory !== undefined) await workspace.requireMemory(memory);
   return { docker, workspace, plan };
 }

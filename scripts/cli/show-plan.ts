@@ -18,6 +18,7 @@ export function showPlan(plan: Plan): void {
     print(`  ${MARK[action]} ${siteStack(site)}`);
     for (const change of action === "delete" ? [] : changes) showProperty(change);
   }
+  for (const warning of plan.warnings) print(`${paint.yellow("warning")} ${warning}`);
 }
 
 /** One object, and its properties that change. */
@@ -77,7 +78,7 @@ export function planJson(plan: Plan): object {
   const faults = plan.sites.flatMap(({ site, fault }) =>
     fault === undefined ? [] : [{ site: site.name, code: fault.code, message: fault.message }],
   );
-  return { platform: plan.platform.name, changes, routes: plan.routes, faults };
+  return { platform: plan.platform.name, changes, routes: plan.routes, faults, warnings: plan.warnings };
 }
 
 /** A change as machines read it. */

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { EXIT, TerraceError } from "../../modules/core/errors.ts";
 import type { Problem } from "../../modules/core/problem.ts";
 import type { Platform } from "../../modules/platform/index.ts";
+import { reservations } from "../../modules/scale/rules.ts";
 import type { Site } from "../../modules/site/index.ts";
 import { loadWorkspace } from "../../modules/workspace/index.ts";
 import { type Input, text } from "./command.ts";
@@ -13,6 +14,8 @@ export interface OpenWorkspace {
   sites: Site[];
   date: string;
   problems: Problem[];
+  /** Checks all files once more now that the bytes are known which the pool can reserve for sites; throws as opening does. */
+  requireMemory(bytes: number): Promise<void>;
 }
 
 /**
@@ -21,7 +24,7 @@ export interface OpenWorkspace {
  * @param only sites that the command is about: an error in another site's file is shown, but stops nothing
  * @throws TerraceError `TERRACE_CONFIG` with exit code 2 where a file that matters has an error
  */
-export async function openWorkspace(input: Input, only: string[] = []): Promise<OpenWorkspace> {
+export async function openWorkspace(input: Input, only: string[] = [], poolMemory?: number): Promise<OpenWorkspace> {
   const asOf = text(input, "asOf");
   if (asOf !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(asOf)) {
     throw new TerraceError("TERRACE_USAGE", `--as-of takes a date like 2027-01-05, got ${asOf}`, {
@@ -34,7 +37,7 @@ export async function openWorkspace(input: Input, only: string[] = []): Promise<
     sites,
     problems,
     asOf: date,
-  } = await loadWorkspace({ root: process.cwd(), env: text(input, "env"), asOf });
+  } = await loadWorkspace({ root: process.cwd(), env: text(input, "env"), asOf, poolMemory });
   printProblems(problems);
   const relevant = (problem: Problem) =>
     problem.severity === "error" &&
@@ -53,7 +56,11 @@ export async function openWorkspace(input: Input, only: string[] = []): Promise<
     );
   }
   requireSites(only, sites);
-  return { root, platform, sites, date, problems };
+  const requireMemory = async (bytes: number) => {
+    const reserved = reservations(sites, date).reduce((sum, each) => sum + each.bytes, 0);
+    if (reserved > bytes) await openWorkspace(input, only, bytes);
+  };
+  return { root, platform, sites, date, problems, requireMemory };
 }
 
 function requireSites(only: string[], sites: Site[]): void {

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { TerraceError } from "../../modules/core/errors.ts";
 import { stackSite } from "../../modules/names/index.ts";
+import { spreadLabels } from "../../modules/pool/index.ts";
 import { platformImages } from "../images.ts";
 import { openProject } from "../project.ts";
 import { siteInputs } from "./inputs.ts";
@@ -16,5 +17,9 @@ if (site === undefined) {
 }
 new Site(
   site.name,
-  await siteInputs({ root, platform: platform.name, date }, site, await platformImages(platform.images)),
+  await siteInputs(
+    { root, platform: platform.name, date, spread: spreadLabels(platform.pool) },
+    site,
+    await platformImages(platform.images),
+  ),
 );

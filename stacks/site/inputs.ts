@@ -11,7 +11,7 @@ import type { SiteInputs } from "./site.ts";
  * @param login what the site logs in to its database with, as the cluster tells
  */
 export async function siteInputs(
-  { root, platform, date }: { root: string; platform: string; date: string },
+  { root, platform, date, spread = [] }: { root: string; platform: string; date: string; spread?: string[] },
   site: Site,
   shared: PlatformImages,
   login?: Login,
@@ -23,5 +23,5 @@ export async function siteInputs(
   ]);
   const part = draft.source.kind === "none" ? undefined : draft.database;
   const database = part && { platform, site: site.name, part, image: shared[part.engine], login };
-  return { platform, site: site.name, title: site.title, draft, image, secrets, database };
+  return { platform, site: site.name, title: site.title, draft, image, secrets, database, spread };
 }

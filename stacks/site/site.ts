@@ -32,6 +32,8 @@ export interface SiteInputs {
   secrets: Record<string, Secret>;
   /** Absent where the site has no database. */
   database: DatabaseInputs | undefined;
+  /** Node labels over whose values the containers are spread. */
+  spread: string[];
 }
 
 /** One site: its image, its secrets and its service. */
@@ -84,6 +86,7 @@ export class Site extends pulumi.ComponentResource {
           resources: resources(draft.memory, draft.cpu),
           restartPolicy,
           logDriver,
+          ...placement(this.#inputs.spread, draft.replicas),
         },
         mode: { replicated: { replicas: draft.replicas } },
         ...rolling(),
@@ -124,6 +127,12 @@ export class Site extends pulumi.ComponentResource {
     const labels = labelList({ [LABEL.platform]: platform, [LABEL.stack]: stack, [LABEL.site]: site });
     return { type: "volume", source: objectName(platform, stack, name), target: path, volumeOptions: { labels } };
   }
+}
+
+/** Swarm puts containers of one service on as many nodes as it can by itself; a preference does the same for what a label tells. */
+function placement(spread: string[], replicas: number): { placement?: { prefs: string[] } } {
+  if (spread.length === 0 || replicas < 2) return {};
+  return { placement: { prefs: spread.map((label) => `spread=node.labels.${label}`) } };
 }
 
 /** The program of the stack `site-NAME`. */

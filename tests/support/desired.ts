@@ -41,6 +41,7 @@ export async function desiredOfSite(name: string, yaml: string, date: string): P
       image: { reference: `${draft.database.engine}:content` },
       login: undefined,
     },
+    spread: [],
   };
   const stack = `site-${name}`;
   return toDesired(await evaluate(siteProgram(inputs), { project: "terrace", stack: `honghe-${stack}` }), {

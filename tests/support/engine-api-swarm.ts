@@ -42,6 +42,8 @@ const NODE = "simulatednode0000000000000";
 /** What a Swarm of one node holds, in memory: objects with versions, tasks that run a while after their service was made, images. */
 export class SimulatedSwarm {
   readonly images: Image[] = [];
+  /** Bytes that the node says it has; it does not say where absent. */
+  memory: number | undefined;
   readonly #objects = new Map<string, Stored>();
   readonly #byName = new Map<string, Stored>();
   #tasks: Task[] = [];
@@ -139,9 +141,9 @@ export class SimulatedSwarm {
   }
 
   nodes(): Json[] {
-    return [
-      { ID: NODE, Description: { Hostname: "simulated" }, Status: { State: "ready" }, Spec: { Role: "manager" } },
-    ];
+    const Resources = this.memory === undefined ? undefined : { NanoCPUs: 2e9, MemoryBytes: this.memory };
+    const Description = { Hostname: "simulated", Resources };
+    return [{ ID: NODE, Description, Status: { State: "ready" }, Spec: { Role: "manager", Availability: "active" } }];
   }
 
   /** Puts an image there, or takes the tag from the one that had it. */

@@ -58,6 +58,12 @@ const containerSpec = z.strictObject({
   configs: z.array(z.strictObject({ configId: z.string(), configName: z.string(), ...fileReference })).default([]),
 });
 
+/** `spread=node.labels.zone`, as the API takes it. Swarm spreads over labels alone. */
+const spread = z
+  .string()
+  .regex(/^spread=(node|engine)\.labels\..+$/)
+  .transform((text) => ({ Spread: { SpreadDescriptor: text.slice("spread=".length) } }));
+
 const memoryAndCpu = z.strictObject({ memoryBytes: z.number().optional(), nanoCpus: z.number().optional() });
 
 const inputs = z.strictObject({
@@ -69,7 +75,12 @@ const inputs = z.strictObject({
       .array(z.strictObject({ name: z.string(), aliases: z.array(z.string()).optional() }))
       .default([]),
     placement: z
-      .strictObject({ constraints: z.array(z.string()).optional(), maxReplicas: z.number().optional() })
+      .strictObject({
+        constraints: z.array(z.string()).optional(),
+        prefs: z.array(spread).optional(),
+        maxReplicas: z.number().optional(),
+        platforms: z.array(z.strictObject({ architecture: z.string(), os: z.string() })).optional(),
+      })
       .optional(),
     resources: z.strictObject({ limits: memoryAndCpu.optional(), reservation: memoryAndCpu.optional() }).optional(),
     restartPolicy: z
@@ -140,7 +151,9 @@ function taskTemplate({ taskSpec }: Inputs, pids: number | undefined): Json {
     },
     Placement: taskSpec.placement && {
       Constraints: taskSpec.placement.constraints,
+      Preferences: taskSpec.placement.prefs,
       MaxReplicas: taskSpec.placement.maxReplicas,
+      Platforms: taskSpec.placement.platforms?.map(({ architecture, os }) => ({ Architecture: architecture, OS: os })),
     },
     Networks: taskSpec.networksAdvanceds.map(({ name, aliases }) => ({ Target: name, Aliases: aliases })),
     LogDriver: taskSpec.logDriver && { Name: taskSpec.logDriver.name, Options: taskSpec.logDriver.options },
