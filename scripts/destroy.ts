@@ -17,12 +17,14 @@ export const destroy: Command = {
     { line: "terrace destroy --confirm honghe", says: "remove it; data stays in its volumes" },
   ],
   async run(input) {
-    const [{ openWorkspace }, { connect }, { destroyObject, listPlatform }] = await Promise.all([
+    const [{ openWorkspace }, { connectTo }, { destroyObject, listPlatform }] = await Promise.all([
       import("./cli/workspace.ts"),
-      import("../modules/docker/index.ts"),
+      import("./cli/engine.ts"),
       import("../modules/docker/index.ts"),
     ]);
-    const [{ platform }, docker] = await Promise.all([openWorkspace(input), connect()]);
+    const workspace = await openWorkspace(input);
+    const { platform } = workspace;
+    const docker = await connectTo(workspace);
     const doomed = await listPlatform(docker, platform.name, flag(input, "volumes"));
     const confirmed = text(input, "confirm");
     if (doomed.length === 0) {

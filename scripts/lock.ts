@@ -13,12 +13,14 @@ export const lock: Command = {
     { line: "terrace lock --break site-finance", says: "take the lock of one site away" },
   ],
   async run(input) {
-    const [{ openWorkspace }, { connect }, { breakLock, describeHolder, listLocks }] = await Promise.all([
+    const [{ openWorkspace }, { connectTo }, { breakLock, describeHolder, listLocks }] = await Promise.all([
       import("./cli/workspace.ts"),
-      import("../modules/docker/index.ts"),
+      import("./cli/engine.ts"),
       import("../modules/engine/index.ts"),
     ]);
-    const [{ platform }, docker] = await Promise.all([openWorkspace(input), connect()]);
+    const workspace = await openWorkspace(input);
+    const { platform } = workspace;
+    const docker = await connectTo(workspace);
     const locks = await listLocks(docker, platform.name);
     const scope = text(input, "break");
     if (scope !== undefined) {

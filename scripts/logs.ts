@@ -20,13 +20,15 @@ export const logs: Command = {
     const tail = text(input, "tail") ?? "100";
     if (!/^\d+$/.test(tail))
       throw new TerraceError("TERRACE_USAGE", `--tail takes a number of lines, got ${tail}`, { exitCode: EXIT.usage });
-    const [{ openWorkspace }, { connect }, { serviceLog }, { objectName, siteStack }] = await Promise.all([
+    const [{ openWorkspace }, { connectTo }, { serviceLog }, { objectName, siteStack }] = await Promise.all([
       import("./cli/workspace.ts"),
-      import("../modules/docker/index.ts"),
+      import("./cli/engine.ts"),
       import("../modules/docker/index.ts"),
       import("../modules/names/index.ts"),
     ]);
-    const [{ platform }, docker] = await Promise.all([openWorkspace(input, site === "edge" ? [] : [site]), connect()]);
+    const workspace = await openWorkspace(input, site === "edge" ? [] : [site]);
+    const { platform } = workspace;
+    const docker = await connectTo(workspace);
     const name =
       site === "edge" ? objectName(platform.name, "edge", "caddy") : objectName(platform.name, siteStack(site), "web");
     const lines = await serviceLog(docker, name, { tail: Number(tail), follow: flag(input, "follow"), line: print });

@@ -13,12 +13,14 @@ export const trust: Command = {
     { line: "sudo npx terrace trust --install", says: "for all programs of this machine that use its store" },
   ],
   async run(input) {
-    const [{ openWorkspace }, { connect }, { readRoot }] = await Promise.all([
+    const [{ openWorkspace }, { connectTo }, { readRoot }] = await Promise.all([
       import("./cli/workspace.ts"),
-      import("../modules/docker/index.ts"),
+      import("./cli/engine.ts"),
       import("../modules/docker/index.ts"),
     ]);
-    const [{ platform }, docker] = await Promise.all([openWorkspace(input), connect()]);
+    const workspace = await openWorkspace(input);
+    const { platform } = workspace;
+    const docker = await connectTo(workspace);
     const root = await readRoot(docker, platform.name);
     if (!flag(input, "install")) {
       print(root.trimEnd());

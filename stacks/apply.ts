@@ -48,7 +48,7 @@ export async function apply(plan: Plan, context: ApplyContext): Promise<Outcome[
   const published = await publishRoutes(plan, heldBack(plan, deployed), run, context.edges);
   const root = deployed.some(({ changed }) => changed) ? await context.root() : "";
   const outcomes = await mapLimit(PARALLEL, deployed, (outcome) =>
-    check(outcome, published.routes, context.edges, root),
+    check(outcome, published.routes, published.edges, root),
   );
   const down = new Set(outcomes.filter(({ fault }) => fault !== undefined).map(({ site }) => siteStack(site)));
   await remove([...deletions(plan).filter(({ stack }) => !down.has(stack)), ...published.unwanted], run);

@@ -17,12 +17,16 @@ import type { Plan } from "./model.ts";
 import { evaluateStack, readLiveModel } from "./plan.ts";
 
 const MINUTE = 60_000;
+/** ms after which an edge that does not answer is not waited for any more, once another one runs the new routes. */
+const SILENCE = 8000;
 
 export interface Published {
   /** What every edge runs now. */
   routes: SiteRoutes[];
   /** What the edge needs no longer. */
   unwanted: Change[];
+  /** The edges that run it; one whose node is lost takes it when it is back. */
+  edges: EdgeAddress[];
 }
 
 /**
@@ -56,8 +60,9 @@ export async function publishRoutes(
     const own = { ...run, ids: idsOf(live) };
     await carryOut(changes, own);
     for (const change of changes) if (change.kind === "service") await edgeComesUp(change, own);
-    if (changes.length > 0) await edgesRun(renderEdge(model).revision, edges, run);
-    return { routes: model.sites, unwanted: changes.filter(({ action }) => action === "delete") };
+    const running =
+      changes.length > 0 ? await edgesRun(renderEdge(model).revision, edges, run) : await answering(edges);
+    return { routes: model.sites, unwanted: changes.filter(({ action }) => action === "delete"), edges: running };
   } finally {
     await lock.release();
   }
@@ -87,21 +92,39 @@ export async function edgeComesUp({ kind, name, action }: Change, { docker, sign
   if (fault !== undefined) throw edgeFault(`${name} did not come up: ${fault.why}`, fault.log);
 }
 
-async function edgesRun(revision: string, edges: EdgeAddress[], run: Run): Promise<void> {
+/** Waits until every edge runs a revision, and returns those that do. One that does not answer at all holds up no other one. */
+async function edgesRun(revision: string, edges: EdgeAddress[], run: Run): Promise<EdgeAddress[]> {
   run.report(`publish routes ${revision}`);
-  const until = Date.now() + MINUTE;
-  let waiting = edges;
-  while (waiting.length > 0) {
+  const started = Date.now();
+  const done: EdgeAddress[] = [];
+  for (let waiting = edges; ; ) {
     run.signal.throwIfAborted();
     const running = await Promise.all(waiting.map((edge) => edgeRevision(edge)));
+    done.push(...waiting.filter((_, index) => running[index] === revision));
+    const silent = waiting.filter((_, index) => running[index] === undefined);
     waiting = waiting.filter((_, index) => running[index] !== revision);
-    if (waiting.length === 0) return;
-    if (Date.now() > until) {
-      const named = waiting.map(({ host, http }) => `${host}:${http}`).join(", ");
-      throw edgeFault(`the edge at ${named} did not take the new routes (${revision}) within a minute`, []);
+    if (waiting.length === 0) return done;
+    const passed = Date.now() - started;
+    if (done.length > 0 && silent.length === waiting.length && passed > SILENCE) {
+      run.report(`the edge at ${named(silent)} does not answer; it takes the new routes when it is back`);
+      return done;
+    }
+    if (passed > MINUTE) {
+      throw edgeFault(`the edge at ${named(waiting)} did not take the new routes (${revision}) within a minute`, []);
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
+}
+
+/** The edges that answer; all where none does, so that a visit says what is wrong. */
+async function answering(edges: EdgeAddress[]): Promise<EdgeAddress[]> {
+  const running = await Promise.all(edges.map((edge) => edgeRevision(edge)));
+  const there = edges.filter((_, index) => running[index] !== undefined);
+  return there.length > 0 ? there : edges;
+}
+
+function named(edges: EdgeAddress[]): string {
+  return edges.map(({ host, http }) => `${host}:${http}`).join(", ");
 }
 
 function edgeFault(what: string, log: string[]): TerraceError {

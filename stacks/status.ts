@@ -33,6 +33,7 @@ export interface SiteStatus {
 
 export interface PlatformStatus {
   platform: string;
+  /** Without a revision where it does not answer. */
   edges: { address: string; revision: string | undefined }[];
   sites: SiteStatus[];
 }
@@ -56,6 +57,8 @@ export async function readStatus(request: StatusRequest): Promise<PlatformStatus
     get<{ ID: string; Description?: { Hostname?: string } }[]>(docker, "/nodes"),
     Promise.all(edges.map((edge) => edgeRevision(edge))),
   ]);
+  const edge = edges.find((_, index) => revisions[index] !== undefined) ?? edges[0];
+  if (edge === undefined) throw new Error("no edge to visit sites through");
   const filtersOfTasks = { "desired-state": ["running"], service: services.map(({ ID }) => ID) };
   const tasks = await get<RawTask[]>(docker, "/tasks", { filters: filtersOfTasks });
   const hostnames = new Map(nodes.map(({ ID, Description }) => [ID, Description?.Hostname ?? ID]));
@@ -65,6 +68,7 @@ export async function readStatus(request: StatusRequest): Promise<PlatformStatus
     const running = tasks.filter(({ ServiceID, Status }) => ServiceID === service?.ID && Status.State === "running");
     return siteStatus(
       request,
+      edge,
       site,
       service,
       running.map(({ NodeID }) => hostnames.get(NodeID ?? "") ?? ""),
@@ -79,14 +83,13 @@ export async function readStatus(request: StatusRequest): Promise<PlatformStatus
 
 async function siteStatus(
   request: StatusRequest,
+  edge: EdgeAddress,
   site: Site,
   service: RawService | undefined,
   nodes: string[],
 ): Promise<SiteStatus> {
-  const { platform, date, edges, root } = request;
+  const { platform, date, root } = request;
   const host = site.domains.canonical.ascii;
-  const edge = edges[0];
-  if (edge === undefined) throw new Error("no edge to visit sites through");
   const answer = await visit(edge, host, root);
   const state = siteState(site, date);
   const served = state === "live" && site.serve.kind !== "proxy";
@@ -103,7 +106,7 @@ async function siteStatus(
     certificateUntil: answer.certificateUntil,
     error: answer.error,
     tasks: { running: nodes.length, wanted },
-    revision: image?.split(":").at(-1),
+    revision: image?.split("@")[0]?.split(":").at(-1),
     nodes: [...new Set(nodes)],
     ok: answers && nodes.length >= wanted,
   };

@@ -1,5 +1,6 @@
 /** The servers of a pool: joined over SSH to one Swarm, and reached from here. */
 
+export { connectPool, noQuorum } from "./connect.ts";
 export { type NodeEngine, openEngine } from "./engine.ts";
 export { joinPool } from "./join.ts";
 export { drainNode, nameOf, removeNode } from "./leave.ts";

@@ -4,6 +4,7 @@ import { acquireLock, sweepLocks } from "../../modules/engine/index.ts";
 import { bootstrapBase, requirePorts } from "../../modules/host/index.ts";
 import { objectName } from "../../modules/names/index.ts";
 import { apply, type Outcome } from "../../stacks/apply.ts";
+import { edgeAddresses } from "../../stacks/edges.ts";
 import { isEmpty, type Plan } from "../../stacks/model.ts";
 import { lockScopes } from "../../stacks/scopes.ts";
 import { flag, type Input } from "./command.ts";
@@ -126,7 +127,7 @@ async function run({ docker, plan }: Prepared, signal: AbortSignal): Promise<Out
   const started = performance.now();
   const report = (line: string) =>
     note(`${paint.dim(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s`)}  ${line}`);
-  const edges = [{ host: "127.0.0.1", ...plan.platform.edge }];
+  const edges = edgeAddresses(plan.platform);
   const makeBase = (reference: string) => bootstrapBase(docker, reference, report);
   const root = () => readRoot(docker, plan.platform.name);
   return apply(plan, { makeBase, docker, signal, report, edges, root });

@@ -1,9 +1,9 @@
 import type Dockerode from "dockerode";
 import { memoryFor } from "../../modules/capacity/index.ts";
-import { connect } from "../../modules/docker/index.ts";
 import type { Plan } from "../../stacks/model.ts";
 import { makePlan, type PlanRequest } from "../../stacks/plan.ts";
 import type { Input } from "./command.ts";
+import { connectTo } from "./engine.ts";
 import { type OpenWorkspace, openWorkspace } from "./workspace.ts";
 
 export interface Prepared {
@@ -14,8 +14,8 @@ export interface Prepared {
 
 /** Reads the workspace and the cluster, and works out what is to be done. */
 export async function prepare(input: Input, only: string[] = []): Promise<Prepared> {
-  const [workspace, docker] = await Promise.all([openWorkspace(input, only), connect()]);
-  return planWorkspace(docker, workspace, { only });
+  const workspace = await openWorkspace(input, only);
+  return planWorkspace(await connectTo(workspace), workspace, { only });
 }
 
 /** Works out what is to be done for a workspace that is open already. */
