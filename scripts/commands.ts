@@ -1,4 +1,5 @@
 import { apply } from "./apply.ts";
+import { backup } from "./backup.ts";
 import type { Command } from "./cli/command.ts";
 import { destroy } from "./destroy.ts";
 import { docs } from "./docs.ts";
@@ -6,6 +7,7 @@ import { lock } from "./lock.ts";
 import { logs } from "./logs.ts";
 import { open } from "./open.ts";
 import { plan } from "./plan.ts";
+import { restore } from "./restore.ts";
 import { start } from "./start.ts";
 import { status } from "./status.ts";
 import { trust } from "./trust.ts";
@@ -13,4 +15,19 @@ import { up } from "./up.ts";
 import { validate } from "./validate.ts";
 
 /** Every command, in the order of the help. */
-export const commands: Command[] = [validate, plan, apply, up, status, logs, open, trust, lock, destroy, start, docs];
+export const commands: Command[] = [
+  validate,
+  plan,
+  apply,
+  up,
+  status,
+  backup,
+  restore,
+  logs,
+  open,
+  trust,
+  lock,
+  destroy,
+  start,
+  docs,
+];

@@ -52,6 +52,7 @@ const EVALUATIONS = 16;
 interface Planning {
   request: PlanRequest;
   images: PlatformImages;
+  objects: ClusterObjects;
   live: LiveIndex;
   cache: EvaluationCache;
 }
@@ -61,7 +62,7 @@ export async function makePlan(request: PlanRequest): Promise<Plan> {
   const { docker, platform, root } = request;
   const [objects, images] = await Promise.all([readCluster(docker, platform.name), platformImages(platform.images)]);
   const live = new LiveIndex(toLive(objects, platform.name));
-  const planning = { request, images, live, cache: new EvaluationCache(`${root}\n${platform.name}`) };
+  const planning = { request, images, objects, live, cache: new EvaluationCache(`${root}\n${platform.name}`) };
   const base = removedByHand(await stackChanges(platformSource(planning), planning), live.stacks().length > 0);
   const extras = await Promise.all([
     ...platformServices.map((service) => serviceChanges(service, planning)),
@@ -98,8 +99,8 @@ function platformSource({ request: { platform }, images }: Planning): StackSourc
 }
 
 async function serviceChanges({ stack, source }: PlatformService, planning: Planning): Promise<Change[]> {
-  const { request, images, live } = planning;
-  const wanted = await source({ ...request, images });
+  const { request, images, live, objects } = planning;
+  const wanted = await source({ ...request, images, live: objects });
   return wanted === undefined ? diffStack(stack, [], live) : stackChanges(wanted, planning);
 }
 

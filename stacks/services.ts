@@ -1,6 +1,8 @@
+import type { ClusterObjects } from "../modules/docker/index.ts";
 import type { Program } from "../modules/engine/index.ts";
 import type { Platform } from "../modules/platform/index.ts";
 import type { Site } from "../modules/site/index.ts";
+import { backupService } from "./backup/service.ts";
 import type { PlatformImages } from "./images.ts";
 
 /** A stack's program, loaded only where it must run, and the plain data that decides what it wants. */
@@ -21,6 +23,10 @@ export interface ServiceContext {
   /** The day of the run, `YYYY-MM-DD`. */
   date: string;
   images: PlatformImages;
+  /** Sites that this run is about; all where it is empty. */
+  only: string[];
+  /** What the platform has in the cluster now. */
+  live: ClusterObjects;
 }
 
 /** A service of the platform's own beside its edge. Its stack is brought up before the sites. */
@@ -31,4 +37,4 @@ export interface PlatformService {
 }
 
 /** Every service of the platform's own, in the order in which they come up. */
-export const platformServices: readonly PlatformService[] = [];
+export const platformServices: readonly PlatformService[] = [backupService];

@@ -1,51 +1,134 @@
-import { Cron } from "croner";
-import { z } from "zod";
+import type { z } from "zod";
 import type { Concern } from "../core/concern.ts";
+import { canonicalJson } from "../core/hash.ts";
+import { durationOf, sizeOf } from "../units/index.ts";
+import { DEFAULTS, platformSchema, siteSchema } from "./schema.ts";
+import { parseTarget, type Target } from "./target.ts";
 
-export interface Backup {
-  /** Five cron fields, in the platform's local time; `undefined` where none is set here. */
-  schedule: string | undefined;
+export { cronFault } from "./cron.ts";
+export { dueTimes, isDue, lateSince, offsetOf, SCHEDULED, type ScheduledAction, scheduleOf } from "./due.ts";
+export { addRun, type BackupAction, type BackupHistory, type BackupRun, lastRun } from "./history.ts";
+export {
+  BACKUP_STACK,
+  backupJob,
+  databaseParts,
+  JOB_HOST,
+  type JobContext,
+  jobName,
+  type LiveDatabase,
+  type LiveSite,
+  loadJob,
+  PASSWORD,
+  repositoryJob,
+  restoreJob,
+  retentionJob,
+  type SecretRef,
+  volumeMounts,
+} from "./jobs.ts";
+export { type BackupEntry, type BackupList, decodeList, encodeList, LIST, mergeEntries } from "./list.ts";
+export { chooseBackup, type Snapshot, type StoredBackup, storedBackups } from "./snapshots.ts";
+export { parseTarget, repositoryOf, type Target, targetText } from "./target.ts";
+export { type BackupReason, jobFault, judgeBackup, type Verdict } from "./verdict.ts";
+
+/** How many backups are kept, as restic's `forget` takes it. */
+export interface Keep {
+  last: number;
+  daily: number;
+  weekly: number;
+  monthly: number;
+  yearly: number;
 }
 
-const NOT_YET = "Checked and kept, but nothing runs backups yet.";
+/** What holds for one site once its file and the platform's are laid over each other. */
+export interface BackupRules {
+  /** Five cron fields. */
+  schedule: string;
+  keep: Keep;
+  /** Five cron fields; `never` where it is turned off. */
+  prove: string;
+  /** Percent. */
+  shrink: number;
+  /** Bytes. */
+  smallest: number;
+}
 
-function backupConcern(description: string, absent: string): Concern<"backup", { schedule: string }, Backup> {
+export interface PlatformBackup extends BackupRules {
+  /** Whether the file says anything of backups that would not hold anyway. */
+  asked: boolean;
+  /** `undefined`: no backup is made. */
+  repository: Target | undefined;
+  copy: Target | undefined;
+  /** Names of secrets. */
+  credentials: string[];
+  /** ms. */
+  spread: number;
+  timezone: string;
+  /** Five cron fields. */
+  check: string;
+  parallel: number;
+  /** Bytes. */
+  memory: number;
+}
+
+/** What a site says otherwise than its platform; `none` where it is not backed up. */
+export type SiteBackup = Partial<BackupRules> | "none";
+
+type Typed = z.infer<typeof siteSchema>;
+type TypedPlatform = z.infer<typeof platformSchema>;
+
+export const siteBackup: Concern<"backup", Typed, SiteBackup> = {
+  key: "backup",
+  required: false,
+  schema: siteSchema.meta({
+    description: "What is different from the platform's backups for this site; `none` where it has none.",
+    examples: [{ schedule: "30 1 * * *" }, "none"],
+    absent: "as platform.yaml says",
+  }),
+  resolve: (typed) => (typed === "none" ? "none" : overrides(typed ?? {})),
+};
+
+export const platformBackup: Concern<"backup", TypedPlatform, PlatformBackup> = {
+  key: "backup",
+  required: false,
+  schema: platformSchema.meta({
+    description: "Backups of all sites: where, when, how many, and how they are proven.",
+    examples: [{ repository: "/var/lib/terrace/backups", schedule: "15 2 * * *" }],
+    absent: "no backup is made",
+  }),
+  resolve: (typed) => resolvePlatformBackup(typed ?? {}),
+};
+
+function resolvePlatformBackup(typed: TypedPlatform): PlatformBackup {
+  const standard: Record<string, unknown> = { ...DEFAULTS, credentials: [] };
+  const asked = Object.entries(typed).some(([key, value]) => canonicalJson(value) !== canonicalJson(standard[key]));
   return {
-    key: "backup",
-    required: false,
-    schema: z
-      .strictObject({
-        schedule: z
-          .string()
-          .superRefine((text, context) => {
-            const message = cronFault(text);
-            if (message !== undefined) context.addIssue({ code: "custom", message });
-          })
-          .meta({
-            description: `When, as five cron fields: minute, hour, day of month, month, day of week. ${NOT_YET}`,
-            examples: ["30 1 * * *"],
-          }),
-      })
-      .meta({ description: `${description} ${NOT_YET}`, examples: [{ schedule: "30 1 * * *" }], absent }),
-    resolve: (typed) => ({ schedule: typed?.schedule }),
+    asked,
+    repository: typed.repository === undefined ? undefined : parseTarget(typed.repository),
+    copy: typed.copy === undefined ? undefined : parseTarget(typed.copy),
+    credentials: typed.credentials ?? [],
+    schedule: typed.schedule ?? DEFAULTS.schedule,
+    spread: durationOf(typed.spread ?? DEFAULTS.spread),
+    timezone: typed.timezone ?? DEFAULTS.timezone,
+    keep: { ...DEFAULTS.keep, ...typed.keep },
+    check: typed.check ?? DEFAULTS.check,
+    prove: typed.prove ?? DEFAULTS.prove,
+    shrink: typed.shrink ?? DEFAULTS.shrink,
+    smallest: sizeOf(typed.smallest ?? DEFAULTS.smallest),
+    parallel: typed.parallel ?? DEFAULTS.parallel,
+    memory: sizeOf(typed.memory ?? DEFAULTS.memory),
   };
 }
 
-export const siteBackup = backupConcern("When the site's data is backed up.", "the platform's schedule");
-export const platformBackup = backupConcern(
-  "When sites that say nothing else are backed up.",
-  "no schedule but those of the sites",
-);
+function overrides({ keep, smallest, ...typed }: Exclude<Typed, "none">): Partial<BackupRules> {
+  const said: Partial<BackupRules> = { ...typed };
+  if (keep !== undefined) said.keep = { ...DEFAULTS.keep, ...keep };
+  if (smallest !== undefined) said.smallest = sizeOf(smallest);
+  return said;
+}
 
-const SENTENCE = 'must be five cron fields in quotes, like "30 1 * * *" for 01:30 each day';
-
-/** Why a text is no cron schedule of five fields, as a sentence; `undefined` where it is one that comes due some day. */
-export function cronFault(text: string): string | undefined {
-  if (text.trim().split(/\s+/).length !== 5) return SENTENCE;
-  try {
-    const next = new Cron(text, { paused: true }).nextRun(new Date("2024-01-01T00:00:00Z"));
-    return next === null ? "must be a schedule that comes due some day" : undefined;
-  } catch {
-    return SENTENCE;
-  }
+/** The rules of one site; `undefined` where it is not backed up. */
+export function backupRules(platform: PlatformBackup, site: SiteBackup): BackupRules | undefined {
+  if (platform.repository === undefined || site === "none") return undefined;
+  const { schedule, keep, prove, shrink, smallest } = platform;
+  return { schedule, keep, prove, shrink, smallest, ...site };
 }

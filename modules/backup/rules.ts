@@ -1,19 +1,35 @@
 import type { Rule } from "../config/types.ts";
+import { targetText } from "./target.ts";
 
 /** Said once a run, at the first place: a schedule that nothing acts on must not look like protection. */
 export const backupNotRun: Rule = {
   name: "backup-not-run",
-  *check({ platform, sites }) {
-    const inPlatform = platform?.backup.schedule !== undefined;
-    const site = sites.find(({ backup }) => backup.schedule !== undefined)?.name;
-    if (!inPlatform && site === undefined) return;
-    const message = "the schedule is checked and kept, but nothing runs backups yet: NO BACKUP IS MADE";
-    yield {
-      site: inPlatform ? undefined : site,
-      severity: "warning",
-      path: ["backup", "schedule"],
-      at: "key",
-      message,
-    };
+  *check({ platform, sites, typed }) {
+    if (platform === undefined || platform.backup.repository !== undefined) return;
+    const site = sites.find(({ name, backup }) => backup !== "none" && typed.get(name)?.backup !== undefined)?.name;
+    if (site === undefined && !platform.backup.asked) return;
+    const message = "platform.yaml names no backup.repository to keep backups in: NO BACKUP IS MADE";
+    yield { site: platform.backup.asked ? undefined : site, severity: "warning", path: ["backup"], at: "key", message };
+  },
+};
+
+/** A copy in the same place is none. */
+export const backupCopyApart: Rule = {
+  name: "backup-copy-apart",
+  *check({ platform }) {
+    const { repository, copy } = platform?.backup ?? {};
+    if (copy === undefined) return;
+    const path = ["backup", "copy"];
+    if (repository === undefined) {
+      yield { site: undefined, severity: "error", path, at: "key", message: "needs backup.repository beside it" };
+    } else if (targetText(repository) === targetText(copy)) {
+      yield {
+        site: undefined,
+        severity: "error",
+        path,
+        at: "value",
+        message: "must be another place than backup.repository",
+      };
+    }
   },
 };

@@ -1,4 +1,4 @@
-import { backupNotRun } from "../backup/rules.ts";
+import { backupCopyApart, backupNotRun } from "../backup/rules.ts";
 import { databaseClash, databaseVolume } from "../database/rules.ts";
 import { duplicateDomain } from "../domains/rules.ts";
 import { onePortal } from "../identity/rules.ts";
@@ -25,4 +25,5 @@ export const rules: readonly Rule[] = [
   redirectToRetired,
   backupNotRun,
   ...poolRules,
+  backupCopyApart,
 ];

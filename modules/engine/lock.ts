@@ -189,11 +189,18 @@ class Waiting {
   }
 }
 
-/** Two locks conflict on the same stack, and the one on everything with each. The edge is locked for moments only, within either. */
+/**
+ * Two locks conflict on the same stack, and the one on everything with each. The edge is locked for moments only, within either; and
+ * work on a backup keeps no deploy waiting, nor the other way round.
+ */
 function conflicts(wanted: string, other: string): boolean {
   if (wanted === other) return true;
-  if (wanted === "edge" || other === "edge") return false;
+  if (wanted === "edge" || other === "edge" || isBackup(wanted) || isBackup(other)) return false;
   return wanted === ALL || other === ALL;
+}
+
+function isBackup(scope: string): boolean {
+  return scope.startsWith("backup-");
 }
 
 async function create(request: LockRequest, scope: string, holder: string): Promise<string | undefined> {

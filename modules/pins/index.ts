@@ -18,6 +18,7 @@ const keys = {
   edge: pin("The reverse proxy in front of all sites.", "registry.example.cn/terrace/edge:1"),
   postgres: pin("PostgreSQL, for sites that have such a database.", "registry.example.cn/terrace/postgres:1"),
   mariadb: pin("MariaDB, for sites that have such a database.", "registry.example.cn/terrace/mariadb:1"),
+  backup: pin("Runs the jobs of backups.", "registry.example.cn/terrace/backup:1"),
 } satisfies Record<"base" | OwnImage, unknown>;
 
 const schema = z.strictObject(keys);

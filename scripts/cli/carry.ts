@@ -83,7 +83,7 @@ async function requireFree({ docker, plan: { platform, base, edgeChanges } }: Pr
   await requirePorts({ docker, ports: [platform.edge.http, platform.edge.https], own });
 }
 
-async function agreed(input: Input): Promise<boolean> {
+export async function agreed(input: Input): Promise<boolean> {
   if (flag(input, "yes")) return true;
   if (process.stdin.isTTY !== true || process.stdout.isTTY !== true) {
     throw new TerraceError("TERRACE_NEEDS_YES", "there is no terminal to ask on", {
@@ -99,7 +99,7 @@ async function agreed(input: Input): Promise<boolean> {
 }
 
 /** Ctrl-C stops between two operations; a second one stops at once. */
-async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const abort = new AbortController();
   const stop = () => {
     note("stopping after the operation under way; press Ctrl-C again to stop at once");

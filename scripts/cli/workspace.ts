@@ -21,10 +21,15 @@ export interface OpenWorkspace {
 /**
  * Reads and checks all files of the workspace, printing every problem at once.
  *
- * @param only sites that the command is about: an error in another site's file is shown, but stops nothing
+ * @param only sites that the command is about: an error in another site's file is shown, but stops nothing; `platform` where it is
+ * about none, and no site's file matters
  * @throws TerraceError `TERRACE_CONFIG` with exit code 2 where a file that matters has an error
  */
-export async function openWorkspace(input: Input, only: string[] = [], poolMemory?: number): Promise<OpenWorkspace> {
+export async function openWorkspace(
+  input: Input,
+  only: string[] | "platform" = [],
+  poolMemory?: number,
+): Promise<OpenWorkspace> {
   const asOf = text(input, "asOf");
   if (asOf !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(asOf)) {
     throw new TerraceError("TERRACE_USAGE", `--as-of takes a date like 2027-01-05, got ${asOf}`, {
@@ -43,7 +48,7 @@ export async function openWorkspace(input: Input, only: string[] = [], poolMemor
     problem.severity === "error" &&
     (only.length === 0 ||
       !problem.file.startsWith("site-configs/") ||
-      only.some((site) => problem.file === `site-configs/${site}.yaml`));
+      (only !== "platform" && only.some((site) => problem.file === `site-configs/${site}.yaml`)));
   const errors = problems.filter(relevant);
   if (errors.length > 0 || platform === undefined) {
     throw new TerraceError(
@@ -55,7 +60,7 @@ export async function openWorkspace(input: Input, only: string[] = [], poolMemor
       },
     );
   }
-  requireSites(only, sites);
+  if (only !== "platform") requireSites(only, sites);
   const requireMemory = async (bytes: number) => {
     const reserved = reservations(sites, date).reduce((sum, each) => sum + each.bytes, 0);
     if (reserved > bytes) await openWorkspace(input, only, bytes);

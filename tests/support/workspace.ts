@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type Dockerode from "dockerode";
@@ -78,6 +78,11 @@ export class Workspace {
     const full = join(this.folder, path);
     await mkdir(dirname(full), { recursive: true });
     await writeFile(full, text);
+  }
+
+  /** Adds to a file. */
+  add(path: string, text: string): Promise<void> {
+    return appendFile(join(this.folder, path), text);
   }
 
   async remove(path: string): Promise<void> {

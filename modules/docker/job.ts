@@ -1,0 +1,213 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type Dockerode from "dockerode";
+import { LABEL } from "../core/labels.ts";
+import { namespaceOf } from "../names/index.ts";
+import { call, get, getBytes } from "./call.ts";
+import { demultiplex, type RawTask } from "./converge.ts";
+import { destroyObject } from "./destroy.ts";
+
+/** One container that runs to its end, as plain data. */
+export interface JobSpec {
+  platform: string;
+  /** The stack under which Docker shows it. */
+  stack: string;
+  /** The service's name; one job of a name at a time. */
+  name: string;
+  image: string;
+  /** After the image's entry point. */
+  args: string[];
+  /** In place of the image's entry point. */
+  command?: string[];
+  env: Record<string, string>;
+  hostname: string;
+  /** `uid:gid`. */
+  user: string;
+  /** Added to none at all. */
+  capabilities: string[];
+  mounts: JobMount[];
+  /** Each at `/run/secrets/FILE`. */
+  secrets: { name: string; id: string; file: string }[];
+  /** Names of networks. */
+  networks: string[];
+  /** Swarm's placement constraints: a job runs where its data is. */
+  constraints: string[];
+  /** Bytes. */
+  memory: number;
+  labels: Record<string, string>;
+}
+
+export type JobMount =
+  | { kind: "volume"; source: string; target: string; readOnly?: boolean; labels?: Record<string, string> }
+  | { kind: "bind"; source: string; target: string; readOnly?: boolean }
+  | { kind: "tmpfs"; target: string; size: number };
+
+/** How a job ended. */
+export interface JobEnd {
+  /** `undefined` where its container never ran. */
+  code: number | undefined;
+  /** What Swarm says of it where it did not end by itself, e.g. that a folder to mount is missing. */
+  fault: string | undefined;
+  /** What it printed after `terrace-result `, parsed. */
+  result: Record<string, unknown> | undefined;
+  /** The last lines that it wrote to standard error. */
+  words: string[];
+}
+
+export interface JobWatch {
+  signal: AbortSignal;
+  /** Each line that it prints after `terrace-progress `. */
+  progress(line: string): void;
+}
+
+const POLL = 250;
+/** How long a job may wait for a node, in ms. */
+const PENDING_LIMIT = 60_000;
+const STOP_LIMIT = 60_000;
+export const JOB_LABEL = "terrace.job";
+
+/** Runs a job to its end and removes it, whatever happens. One of the same name that an earlier run left is removed first. */
+export async function runJob(docker: Dockerode, spec: JobSpec, watch: JobWatch): Promise<JobEnd> {
+  watch.signal.throwIfAborted();
+  await removeJob(docker, spec.name);
+  const { ID } = await call<{ ID: string }>(docker, "POST", "/services/create", {}, bodyOf(spec));
+  try {
+    return await watchJob(docker, ID, watch);
+  } finally {
+    await removeJob(docker, spec.name);
+  }
+}
+
+/** Removes a job and waits for its container to be gone; does nothing where there is none. */
+export async function removeJob(docker: Dockerode, name: string): Promise<void> {
+  const services = await get<{ ID: string; Spec: { Name: string } }[]>(docker, "/services", {
+    filters: { name: [name] },
+  });
+  const found = services.find(({ Spec }) => Spec.Name === name);
+  if (found === undefined) return;
+  await destroyObject(docker, { kind: "service", name, id: found.ID }, AbortSignal.timeout(STOP_LIMIT));
+  const until = Date.now() + STOP_LIMIT;
+  for (;;) {
+    const filters = { label: [`com.docker.swarm.service.id=${found.ID}`] };
+    const left = await get<object[]>(docker, "/containers/json", { all: true, filters });
+    if (left.length === 0 || Date.now() > until) return;
+    await sleep(POLL);
+  }
+}
+
+/** The names of all jobs of a platform that exist now, with their labels. */
+export async function listJobs(
+  docker: Dockerode,
+  platform: string,
+): Promise<{ name: string; labels: Record<string, string> }[]> {
+  type Found = { Spec: { Name: string; Labels?: Record<string, string> } };
+  const filters = { label: [`${LABEL.platform}=${platform}`, JOB_LABEL] };
+  const services = await get<Found[]>(docker, "/services", { filters });
+  return services.map(({ Spec }) => ({ name: Spec.Name, labels: Spec.Labels ?? {} }));
+}
+
+async function watchJob(docker: Dockerode, id: string, watch: JobWatch): Promise<JobEnd> {
+  const started = Date.now();
+  const told = new Set<string>();
+  for (let round = 0; ; round++) {
+    watch.signal.throwIfAborted();
+    const tasks = await get<RawTask[]>(docker, "/tasks", { filters: { service: [id] } });
+    const [task] = tasks.toSorted((a, b) => b.CreatedAt.localeCompare(a.CreatedAt));
+    if (task !== undefined && /^(complete|failed|rejected|shutdown|orphaned|remove)$/.test(task.Status.State)) {
+      return endOf(docker, task, watch, told);
+    }
+    const waiting = task === undefined || /^(new|pending)$/.test(task.Status.State);
+    if (waiting && Date.now() - started > PENDING_LIMIT) {
+      return {
+        code: undefined,
+        fault: `no node can take it: ${task?.Status.Err ?? "it got no task"}`,
+        result: undefined,
+        words: [],
+      };
+    }
+    if (task?.Status.State === "running" && round % 8 === 7) await tell(docker, task, watch, told);
+    await sleep(POLL, undefined, { signal: watch.signal });
+  }
+}
+
+async function endOf(docker: Dockerode, task: RawTask, watch: JobWatch, told: Set<string>): Promise<JobEnd> {
+  const { State, Err, ContainerStatus } = task.Status;
+  const ran = ContainerStatus?.ContainerID !== undefined && ContainerStatus.ContainerID !== "" && State !== "rejected";
+  const code = ran ? (ContainerStatus?.ExitCode ?? 0) : undefined;
+  let lines: string[] = [];
+  // The log of a task that has just ended can be a moment late.
+  for (let attempt = 0; ran && attempt < 8; attempt++) {
+    lines = await log(docker, task, { stdout: true, stderr: false, tail: "200" });
+    if (lines.some((line) => line.startsWith(RESULT)) || attempt > 2) break;
+    await sleep(POLL);
+  }
+  const words = ran ? await log(docker, task, { stdout: false, stderr: true, tail: "30" }) : [];
+  for (const line of lines) if (line.startsWith(PROGRESS)) tellOnce(line, watch, told);
+  const last = lines.findLast((line) => line.startsWith(RESULT));
+  const result = last === undefined ? undefined : (JSON.parse(last.slice(RESULT.length)) as Record<string, unknown>);
+  return { code, fault: State === "complete" ? undefined : Err, result, words };
+}
+
+const RESULT = "terrace-result ";
+const PROGRESS = "terrace-progress ";
+
+async function tell(docker: Dockerode, task: RawTask, watch: JobWatch, told: Set<string>): Promise<void> {
+  for (const line of await log(docker, task, { stdout: true, stderr: false, tail: "20" })) {
+    if (line.startsWith(PROGRESS)) tellOnce(line, watch, told);
+  }
+}
+
+function tellOnce(line: string, { progress }: JobWatch, told: Set<string>): void {
+  const text = line.slice(PROGRESS.length);
+  if (!told.has(text)) progress(text);
+  told.add(text);
+}
+
+function log(docker: Dockerode, task: RawTask, query: Record<string, string | boolean>): Promise<string[]> {
+  return getBytes(docker, `/tasks/${task.ID}/logs`, query).then(demultiplex, () => []);
+}
+
+function bodyOf(spec: JobSpec): object {
+  const { platform, stack, name, image, memory } = spec;
+  const owner = { [LABEL.platform]: platform, "com.docker.stack.namespace": namespaceOf(platform, stack) };
+  return {
+    Name: name,
+    Labels: { ...owner, [JOB_LABEL]: name, ...spec.labels },
+    TaskTemplate: {
+      ContainerSpec: {
+        Image: image,
+        Command: spec.command,
+        Args: spec.args,
+        Env: Object.entries(spec.env).map(([key, value]) => `${key}=${value}`),
+        Hostname: spec.hostname,
+        Labels: owner,
+        User: spec.user,
+        ReadOnly: true,
+        Init: true,
+        CapabilityDrop: ["ALL"],
+        CapabilityAdd: spec.capabilities,
+        Mounts: spec.mounts.map(mountOf),
+        Secrets: spec.secrets.map(({ name: SecretName, id: SecretID, file }) => ({
+          SecretName,
+          SecretID,
+          File: { Name: file, UID: spec.user.split(":")[0], GID: spec.user.split(":")[1], Mode: 0o400 },
+        })),
+        StopGracePeriod: 30_000_000_000,
+      },
+      Networks: spec.networks.map((Target) => ({ Target })),
+      Placement: { Constraints: spec.constraints },
+      Resources: { Limits: { MemoryBytes: memory, Pids: 256 } },
+      RestartPolicy: { Condition: "none", MaxAttempts: 0 },
+      LogDriver: { Name: "json-file", Options: { "max-size": "10m", "max-file": "2" } },
+    },
+    Mode: { Replicated: { Replicas: 1 } },
+  };
+}
+
+function mountOf(mount: JobMount): object {
+  if (mount.kind === "tmpfs") {
+    return { Type: "tmpfs", Target: mount.target, TmpfsOptions: { SizeBytes: mount.size, Mode: 0o1777 } };
+  }
+  const { source: Source, target: Target, readOnly: ReadOnly = false } = mount;
+  if (mount.kind === "bind") return { Type: "bind", Source, Target, ReadOnly };
+  return { Type: "volume", Source, Target, ReadOnly, VolumeOptions: { NoCopy: true, Labels: mount.labels ?? {} } };
+}

@@ -1,0 +1,40 @@
+# Backs a site up: first the database's dump, then the files. The snapshot of the files comes last and so is the mark
+# that the backup is complete; a dump without one belongs to a backup that failed.
+. /usr/local/lib/terrace/common.sh
+. /usr/local/lib/terrace/database.sh
+
+open_target
+open_repository
+
+DUMP=null
+if [ -n "${DB_ENGINE:-}" ]; then
+  say "dump the database"
+  dump_database
+fi
+
+mkdir -p /data/site
+base64 -d <<<"$SITE_FILE" | gzip -dc >/data/site/site.yaml || fail meta 1
+jq -n --argjson about "$ABOUT" --argjson dump "$DUMP" '$about + {database: $dump}' >/data/site/backup.json || fail meta 1
+
+say "back the files up"
+paths=(/data/site)
+[ -d /data/content ] && paths+=(/data/content)
+[ -d /data/volumes ] && paths+=(/data/volumes)
+run restic_at /tmp/repository backup --json --host "$SITE" --ignore-ctime --ignore-inode \
+  --tag terrace --tag "backup=$BACKUP" --tag part=files --tag "kind=$KIND" \
+  --exclude '/data/volumes/*/.terrace-*' --exclude '/data/volumes/*/lost+found' "${paths[@]}" \
+  > >(grep --line-buffered -v '"message_type":"status"' >/tmp/files.json)
+code=$?
+wait
+# Files that went away between being listed and being read are no fault: the site goes on working.
+gone=$(grep -c '"message_type":"error".*\(no such file or directory\|"Err":2[,}]\)' "$WORDS")
+wrong=$(grep '"message_type":"error"' "$WORDS" | grep -vc '\(no such file or directory\|"Err":2[,}]\)')
+if [ "$code" = 3 ] && [ "$wrong" = 0 ] && [ "$gone" -gt 0 ]; then code=0; fi
+[ "$code" = 0 ] || fail files "$code"
+
+summary=$(grep '"message_type":"summary"' /tmp/files.json | tail -n 1)
+[ -n "$summary" ] || fail files 1
+own=$(($(stat -c %s /data/site/site.yaml) + $(stat -c %s /data/site/backup.json)))
+result "$(jq -n --argjson s "$summary" --argjson dump "$DUMP" --argjson own "$own" --argjson gone "$gone" '{
+  ok: true, snapshot: $s.snapshot_id, files: ($s.total_files_processed - 2),
+  bytes: ($s.total_bytes_processed - $own), added: $s.data_added, gone: $gone, database: $dump}')"

@@ -1,0 +1,151 @@
+# What all jobs share. A job ends with one line `terrace-result {...}` on standard output: what it found, or at which
+# stage it failed with which exit code and last words. What that means is decided outside of the container.
+set -uo pipefail
+shopt -s nullglob
+
+WORDS=/tmp/words
+: >"$WORDS"
+# Steady memory for any size: the collector runs often rather than letting the heap double.
+export GOGC=${GOGC:-20} RESTIC_CACHE_DIR=/cache RESTIC_PROGRESS_FPS=0.2 RESTIC_COMPRESSION=auto HOME=/tmp LC_ALL=C.UTF-8
+
+# A job that is told to stop passes that on, so that restic takes its lock away; the result then says so.
+STOPPED=
+trap 'STOPPED=1; for child in $(jobs -p); do kill -INT "$child" 2>/dev/null; done' TERM INT
+
+# Prints the result: its only argument is a JSON object.
+result() {
+  printf 'terrace-result %s\n' "$(jq -c . <<<"$1")"
+}
+
+# fail STAGE CODE: ends the job.
+fail() {
+  local code=$2
+  [ -n "$STOPPED" ] && code=143
+  result "$(jq -n --arg stage "$1" --argjson code "$code" --arg words "$(tail -c 3000 "$WORDS")" \
+    '{ok: false, stage: $stage, code: $code, words: $words}')"
+  exit 1
+}
+
+# say TEXT: progress, for whoever looks on.
+say() {
+  printf 'terrace-progress %s\n' "$1"
+}
+
+# Runs a command whose words are kept for the result; waits for it even while the job is told to stop.
+run() {
+  "$@" 2> >(tee -a "$WORDS" >&2) &
+  local child=$! code
+  while :; do
+    wait "$child"
+    code=$?
+    kill -0 "$child" 2>/dev/null || return "$code"
+  done
+}
+
+# Secrets in capitals are what the places ask for; those of the second place begin with COPY_. Neither reaches an argument.
+credentials() {
+  local prefix=$1 file name
+  for file in /run/secrets/[A-Z]*; do
+    name=$(basename "$file")
+    case $name in
+      "${prefix}"SFTP_KEY | "${prefix}"SFTP_KNOWN_HOSTS) install -m 600 "$file" "/tmp/${name#"$prefix"}" ;;
+      COPY_*) [ -n "$prefix" ] && export "${name#COPY_}=$(cat "$file")" ;;
+      *) [ -z "$prefix" ] && export "$name=$(cat "$file")" ;;
+    esac
+  done
+  return 0
+}
+
+# Writes the address of a repository into the file that restic reads it from, with the user of a REST server.
+address() {
+  local url=$1 file=$2
+  if [ -n "${REST_USERNAME:-}" ] && [[ $url == rest:http* ]]; then
+    local user pass
+    user=$(jq -rn --arg text "$REST_USERNAME" '$text | @uri')
+    pass=$(jq -rn --arg text "${REST_PASSWORD:-}" '$text | @uri')
+    url=$(sed -E "s|^(rest:https?://)|\\1$user:$pass@|" <<<"$url")
+  fi
+  (umask 077 && printf '%s' "$url" >"$file")
+}
+
+# ssh takes what it is given and asks nobody: an unknown host is refused.
+ssh_setup() {
+  mkdir -p /tmp/.ssh
+  chmod 700 /tmp/.ssh
+  cat >/tmp/.ssh/config <<END
+Host *
+  BatchMode yes
+  ConnectTimeout 20
+  ServerAliveInterval 15
+  StrictHostKeyChecking yes
+  UserKnownHostsFile /tmp/SFTP_KNOWN_HOSTS
+  IdentityFile /tmp/SFTP_KEY
+  IdentitiesOnly yes
+END
+}
+
+SSH="ssh -F /tmp/.ssh/config"
+# restic in this version has no option for ssh's arguments beside its command, which holds host and user.
+restic_at() {
+  local file=$1
+  shift
+  local url command=()
+  url=$(cat "$file")
+  if [[ $url == sftp:* ]]; then
+    local rest=${url#sftp:} host port=
+    if [[ $rest == //* ]]; then
+      host=${rest#//}
+      host=${host%%/*}
+      [[ $host == *:* ]] && port="-p ${host##*:}" && host=${host%%:*}
+    else
+      host=${rest%%:*}
+    fi
+    command=(-o "sftp.command=$SSH $port $host -s sftp")
+  fi
+  restic --repository-file "$file" "${command[@]}" "$@"
+}
+
+open_target() {
+  ssh_setup
+  credentials ""
+  address "$REPOSITORY" /tmp/repository
+}
+
+# Chooses the password that opens the repository: while it is being changed there are two. Makes the repository where
+# there has never been one.
+open_repository() {
+  local code=1 file
+  for file in /run/secrets/repository-password*; do
+    export RESTIC_PASSWORD_FILE=$file
+    : >"$WORDS"
+    run restic_at /tmp/repository --no-lock cat config >/dev/null
+    code=$?
+    [ "$code" = 0 ] && break
+    grep -q 'wrong password' "$WORDS" || break
+  done
+  if [ "$code" != 0 ] && [ "${FIRST:-}" = yes ] && grep -qE 'Is there a repository|unable to open config' "$WORDS"; then
+    say "make the repository"
+    : >"$WORDS"
+    export RESTIC_PASSWORD_FILE=/run/secrets/repository-password
+    run restic_at /tmp/repository init >/dev/null
+    code=$?
+  fi
+  [ "$code" = 0 ] || fail open "$code"
+  : >"$WORDS"
+  own_locks
+}
+
+# Locks of jobs that were killed. One job at a time has the site, so a lock of this very host name is nobody's; a lock of
+# another host is left, and whoever holds it is waited for by failing.
+own_locks() {
+  local lock
+  for lock in $(restic_at /tmp/repository --no-lock list locks 2>/dev/null); do
+    if [ "$(restic_at /tmp/repository --no-lock cat lock "$lock" 2>/dev/null | jq -r .hostname)" != "$HOSTNAME" ]; then
+      return 0
+    fi
+    say "remove the lock of a job that was killed"
+    run restic_at /tmp/repository unlock --remove-all >/dev/null
+    return 0
+  done
+  return 0
+}

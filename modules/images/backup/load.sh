@@ -1,0 +1,87 @@
+# Loads a dump into a database of the same engine, streamed, and counts what is in it then.
+. /usr/local/lib/terrace/common.sh
+. /usr/local/lib/terrace/database.sh
+
+dump_stream() {
+  restic_at /tmp/repository --no-lock dump "$SNAPSHOT" /database.dump 2>>"$WORDS"
+}
+
+# All in one transaction: a load that fails leaves the database as it was.
+load_postgres() {
+  {
+    cat <<'END'
+BEGIN;
+SET client_min_messages = warning;
+DO $$ DECLARE name text; BEGIN
+  FOR name IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP
+    EXECUTE format('DROP SCHEMA %I CASCADE', name);
+  END LOOP;
+END $$;
+CREATE SCHEMA public;
+ALTER SCHEMA public OWNER TO pg_database_owner;
+END
+    dump_stream | pg_restore --no-owner --no-privileges -f - 2>>"$WORDS" |
+      sed '0,/^COPY /s/^CREATE SCHEMA public;$/CREATE SCHEMA IF NOT EXISTS public;/'
+    if [ "$?" = 0 ]; then echo "COMMIT;"; else echo '\echo cut off' && echo "ROLLBACK; SELECT 1/0;"; fi
+  } | psql -Xq -v ON_ERROR_STOP=1 >/dev/null 2>>"$WORDS"
+}
+
+count_postgres() {
+  count_postgres_query | psql -XAtq -v ON_ERROR_STOP=1 2>>"$WORDS"
+}
+
+# This engine cannot do it in one transaction, so the whole dump is read once before anything is dropped.
+load_mariadb() {
+  dump_stream | tail -c 200 | grep -q 'Dump completed' || {
+    echo "the dump has no end" >>"$WORDS"
+    return 1
+  }
+  {
+    echo "SET FOREIGN_KEY_CHECKS=0;"
+    mariadb_query "SELECT CONCAT('DROP ', IF(table_type = 'VIEW', 'VIEW', 'TABLE'), ' \`', REPLACE(table_name, '\`', '\`\`'), '\`;')
+      FROM information_schema.tables WHERE table_schema = DATABASE()
+      UNION ALL SELECT CONCAT('DROP ', routine_type, ' \`', routine_name, '\`;') FROM information_schema.routines WHERE routine_schema = DATABASE()
+      UNION ALL SELECT CONCAT('DROP EVENT \`', event_name, '\`;') FROM information_schema.events WHERE event_schema = DATABASE()"
+  } | mariadb --defaults-extra-file=/tmp/my.cnf "$DB_NAME" 2>>"$WORDS" || return 1
+  dump_stream | mariadb --defaults-extra-file=/tmp/my.cnf --default-character-set=utf8mb4 --max-allowed-packet=1G "$DB_NAME" 2>>"$WORDS"
+}
+
+mariadb_query() {
+  mariadb --defaults-extra-file=/tmp/my.cnf -N -B -r "$DB_NAME" -e "$1" 2>>"$WORDS"
+}
+
+count_mariadb() {
+  local table
+  mariadb_query "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' ORDER BY 1" |
+    while IFS= read -r table; do
+      printf '%s|%s\n' "$table" "$(mariadb_query "SELECT COUNT(*) FROM \`${table//\`/\`\`}\`")"
+    done
+}
+
+# A database that was started a moment ago is waited for.
+ready() {
+  local attempt
+  for attempt in $(seq 90); do
+    case $DB_ENGINE in
+      postgres) psql -XAtqc 'SELECT 1' >/dev/null 2>/tmp/not-ready && return 0 ;;
+      mariadb) mariadb --defaults-extra-file=/tmp/my.cnf "$DB_NAME" -e 'SELECT 1' >/dev/null 2>/tmp/not-ready && return 0 ;;
+    esac
+    sleep 1
+  done
+  cat /tmp/not-ready >>"$WORDS"
+  return 1
+}
+
+open_target
+open_repository
+database_setup
+ready || fail connect 1
+say "load the database"
+"load_$DB_ENGINE" || fail load 1
+"count_$DB_ENGINE" >/tmp/tables || fail count 1
+about=$(restic_at /tmp/repository --no-lock dump "$FILES_SNAPSHOT" /data/site/backup.json 2>>"$WORDS") || fail about 1
+result "$(jq -n --argjson about "$about" --rawfile tables /tmp/tables '
+  ($tables | split("\n") | map(select(. != "") | split("|") | {key: .[0], value: (.[1] | tonumber)}) | from_entries) as $now
+  | ($about.database.tables // {}) as $then
+  | {ok: ($now == $then), stage: "different", tables: $now, then: $then,
+     words: "the database holds \($now | length) tables with \([$now[]] | add // 0) rows, the backup had \($then | length) with \([$then[]] | add // 0)"}')"

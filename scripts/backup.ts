@@ -1,0 +1,37 @@
+import { EXIT } from "../modules/core/errors.ts";
+import { runBackup } from "./backup/run.ts";
+import { type Command, flag, OPTION } from "./cli/command.ts";
+import { paint, print, printJson } from "./cli/output.ts";
+
+export const backup: Command = {
+  name: "backup",
+  summary: "Show the backups of every site: the last one, its size, the last proven restore, what comes next",
+  details: "Exits with 1 where a backup is late or the last run of anything failed.",
+  options: [OPTION.env, OPTION.json],
+  examples: [
+    { line: "terrace backup", says: "all sites" },
+    { line: "terrace backup run gejiu", says: "back one site up now" },
+  ],
+  subcommands: [runBackup],
+  async run(input) {
+    const [{ openWorkspace }, { connect }, { overview }, { backupTable }] = await Promise.all([
+      import("./cli/workspace.ts"),
+      import("../modules/docker/index.ts"),
+      import("../stacks/backup/overview.ts"),
+      import("./cli/backup-table.ts"),
+    ]);
+    const [{ platform }, docker] = await Promise.all([openWorkspace(input, "platform"), connect()]);
+    const seen = await overview(docker, platform.name, new Date());
+    if (flag(input, "json")) printJson(seen);
+    else {
+      print(backupTable(seen));
+      print();
+      const bad = seen.sites.filter(({ ok }) => !ok);
+      for (const { site, faults } of bad) for (const fault of faults) print(paint.red(`  ${site}: ${fault}`));
+      for (const fault of seen.faults) print(paint.red(`  ${fault}`));
+      if (seen.ok) print(`The backups of all ${seen.sites.length} sites are in order.`);
+      print("Next: terrace backup run SITE, terrace restore SITE");
+    }
+    return seen.ok ? EXIT.done : EXIT.failed;
+  },
+};

@@ -1,0 +1,83 @@
+import { EXIT, TerraceError } from "../modules/core/errors.ts";
+import { type Command, flag, type Input, OPTION, text } from "./cli/command.ts";
+import { note, print, printJson } from "./cli/output.ts";
+
+export const restore: Command = {
+  name: "restore",
+  summary: "Put a site's data back as a backup has it",
+  details:
+    "Without options: all volumes and the database, from the newest backup. What is there now is backed up first. Volumes are fetched and verified beside the site while it serves; it stops for the moments in which they take their place, and for the load of its database.",
+  arguments: [{ name: "site", required: true, says: "the site" }],
+  options: [
+    OPTION.env,
+    { flags: "--at <backup>", says: "a backup's id, a snapshot's, or a time: the last one until then" },
+    { flags: "--volume <name>", says: "only this volume" },
+    { flags: "--path <path>", says: "only this file or folder within the volume" },
+    { flags: "--database", says: "only the database" },
+    { flags: "--list", says: "list the backups that there are, and restore nothing" },
+    { flags: "--no-safety", says: "do not back up first what is there now" },
+    OPTION.json,
+    OPTION.yes,
+    OPTION.noWait,
+  ],
+  examples: [
+    { line: "terrace restore gejiu --list", says: "what there is" },
+    { line: "terrace restore gejiu --at 2026-11-20", says: "all of it as it was at the end of that day" },
+    { line: "terrace restore gejiu --volume data --path /uploads/2026", says: "one folder" },
+  ],
+  async run(input) {
+    const [{ backupCommand }, { listBackups, restoreSite }, { agreed }] = await Promise.all([
+      import("./cli/backup-command.ts"),
+      import("../stacks/backup/restore.ts"),
+      import("./cli/carry.ts"),
+    ]);
+    return backupCommand(input, "restore", async (context, [site = ""]) => {
+      if (flag(input, "list")) return showList(input, await listBackups(context, site));
+      note(`This replaces ${whatOf(input)} of ${site} by the backup ${text(input, "at") ?? "made last"}.`);
+      if (!(await agreed(input))) return EXIT.failed;
+      const done = await restoreSite(context, {
+        site,
+        at: text(input, "at"),
+        volume: text(input, "volume"),
+        path: text(input, "path"),
+        database: flag(input, "database"),
+        safety: input.options.safety !== false,
+      });
+      if (flag(input, "json")) printJson(done);
+      else {
+        print(`Restored ${site} from the backup ${done.from.backup}.`);
+        if (done.safety !== undefined) print(`To take it back: terrace restore ${site} --at ${done.safety}`);
+      }
+      return EXIT.done;
+    });
+  },
+};
+
+function whatOf(input: Input): string {
+  const path = text(input, "path");
+  const volume = text(input, "volume");
+  if (flag(input, "database") && (path ?? volume) !== undefined) {
+    throw new TerraceError("TERRACE_USAGE", "--database does not go with --volume or --path", { exitCode: EXIT.usage });
+  }
+  if (flag(input, "database")) return "the database";
+  return path ?? (volume === undefined ? "all data" : `the volume ${volume}`);
+}
+
+async function showList(
+  input: Input,
+  backups: { backup: string; time: string; files: string; database: string | undefined }[],
+): Promise<0> {
+  if (flag(input, "json")) {
+    printJson(backups);
+    return EXIT.done;
+  }
+  const { table } = await import("./cli/table.ts");
+  const rows = backups.map(({ backup, time, files, database }) => [
+    backup,
+    time.slice(0, 16).replace("T", " "),
+    files.slice(0, 8),
+    database?.slice(0, 8) ?? "-",
+  ]);
+  print(backups.length === 0 ? "There is none." : table(["BACKUP", "TIME", "FILES", "DATABASE"], rows));
+  return EXIT.done;
+}

@@ -1,0 +1,107 @@
+import type Dockerode from "dockerode";
+import {
+  type BackupEntry,
+  type BackupHistory,
+  type BackupList,
+  type BackupRun,
+  dueTimes,
+  lastRun,
+  lateSince,
+  SCHEDULED,
+  targetText,
+} from "../../modules/backup/index.ts";
+import { type BackupState, emptyHistory, readBackups, requireList } from "./cluster.ts";
+
+/** The backups of one site, as people and machines are told. Times are ISO 8601. */
+export interface SiteBackups {
+  site: string;
+  /** The last good backup. */
+  last:
+    | { backup: string; at: string; bytes: number; files: number; tables: Record<string, number> | undefined }
+    | undefined;
+  /** When a restore of it was last proven. */
+  proven: string | undefined;
+  copied: string | undefined;
+  checked: string | undefined;
+  next: Partial<Record<"backup" | "prove" | "check", string>>;
+  ok: boolean;
+  /** What is wrong, one sentence each. */
+  faults: string[];
+}
+
+export interface BackupOverview {
+  platform: string;
+  repository: string;
+  copy: string | undefined;
+  ok: boolean;
+  /** What is wrong beyond single sites. */
+  faults: string[];
+  sites: SiteBackups[];
+}
+
+/** Reads with one call; writes nothing. */
+export async function overview(docker: Dockerode, platform: string, now: Date): Promise<BackupOverview> {
+  const state = await readBackups(docker, platform);
+  return describeBackups(requireList(state, platform), state, now);
+}
+
+/** What the list and the histories come to. Pure. */
+export function describeBackups(list: BackupList, { histories }: BackupState, now: Date): BackupOverview {
+  const sites = list.sites.map((entry) => {
+    const history = histories.get(entry.site)?.history;
+    return describeSite(list, entry, history ?? emptyHistory(entry.site, now), now);
+  });
+  return {
+    platform: list.platform,
+    repository: targetText(list.repository),
+    copy: list.copy && targetText(list.copy),
+    ok: sites.every(({ ok }) => ok),
+    faults: [],
+    sites,
+  };
+}
+
+function describeSite(list: BackupList, entry: BackupEntry, history: BackupHistory, now: Date): SiteBackups {
+  const good = lastRun(history, "backup", true);
+  const faults = faultsOf(list, entry, history, now);
+  const next = SCHEDULED.flatMap((action) => {
+    const due = dueTimes(entry, list, action, now).next;
+    return due === undefined ? [] : [[action, due.toISOString()]];
+  });
+  return {
+    site: entry.site,
+    last: good && {
+      backup: good.backup ?? "",
+      at: good.ended,
+      bytes: good.bytes ?? 0,
+      files: good.files ?? 0,
+      tables: good.tables,
+    },
+    proven: lastRun(history, "prove", true)?.ended,
+    copied: lastRun(history, "copy", true)?.ended,
+    checked: lastRun(history, "check", true)?.ended,
+    next: Object.fromEntries(next),
+    ok: faults.length === 0,
+    faults,
+  };
+}
+
+const ACTIONS = ["backup", "copy", "retention", "check", "prove"] as const;
+
+function faultsOf(list: BackupList, entry: BackupEntry, history: BackupHistory, now: Date): string[] {
+  const failed = ACTIONS.flatMap((action) => {
+    const run = lastRun(history, action);
+    return run === undefined || run.ok ? [] : [failure(run)];
+  });
+  const late = lateSince(entry, list, history, now);
+  if (late === undefined) return failed;
+  return [...failed, `late: no good backup since the one due at ${minute(late.toISOString())}`];
+}
+
+function failure({ action, reason, says, ended }: BackupRun): string {
+  return `the last ${action === "prove" ? "proof by restore" : action} failed (${reason}, ${minute(ended)}): ${says}`;
+}
+
+function minute(iso: string): string {
+  return `${iso.slice(0, 16).replace("T", " ")} UTC`;
+}

@@ -1,0 +1,236 @@
+import type Dockerode from "dockerode";
+import {
+  type BackupRun,
+  chooseBackup,
+  loadJob,
+  repositoryJob,
+  restoreJob,
+  type Snapshot,
+  type StoredBackup,
+  storedBackups,
+  type Verdict,
+  volumeMounts,
+} from "../../modules/backup/index.ts";
+import { TerraceError } from "../../modules/core/errors.ts";
+import { call, converge, get, type RawTask } from "../../modules/docker/index.ts";
+import { objectName, siteStack } from "../../modules/names/index.ts";
+import { serviceNamed } from "./cluster.ts";
+import { type BackupContext, backup, job, recorded, type Session, withSite } from "./run.ts";
+
+export interface RestoreRequest {
+  site: string;
+  /** A backup's id, a snapshot's, or a time; the newest one where absent. */
+  at: string | undefined;
+  /** Only this volume. */
+  volume: string | undefined;
+  /** Only this path within the volume, e.g. `/uploads/2026`. */
+  path: string | undefined;
+  /** Only the database. */
+  database: boolean;
+  /** A backup of what is there now comes first. */
+  safety: boolean;
+}
+
+export interface Restored {
+  site: string;
+  from: StoredBackup;
+  /** The backup of what was there before. */
+  safety: string | undefined;
+  run: BackupRun;
+}
+
+/** All backups of a site, newest first. */
+export function listBackups(context: BackupContext, site: string): Promise<StoredBackup[]> {
+  return withSite(context, site, stored);
+}
+
+/**
+ * Puts a site's data back as a backup has it. What can be done beside the site is done while it serves: reading, decrypting, verifying
+ * its volumes. It stops for the moments in which the restored files take their place, and for the load of its database.
+ *
+ * @throws TerraceError `TERRACE_NO_BACKUP`, `TERRACE_RESTORE_FAILED`
+ */
+export function restoreSite(context: BackupContext, request: RestoreRequest): Promise<Restored> {
+  return withSite(context, request.site, async (session) => {
+    const from = await choose(session, request);
+    const what = whatToRestore(session, request, from);
+    const safety = request.safety ? await safetyBackup(session) : undefined;
+    const run = await recorded(session, "restore", async () => ({
+      backup: from.backup,
+      fault: await restore(session, from, what),
+    }));
+    if (!run.ok) throw restoreFault(request.site, run, safety);
+    return { site: request.site, from, safety, run };
+  });
+}
+
+interface What {
+  volumes: string[];
+  path: string;
+  database: boolean;
+}
+
+function whatToRestore(session: Session, { volume, path, database }: RestoreRequest, from: StoredBackup): What {
+  const { entry, live } = session;
+  const site = entry.site;
+  if (volume !== undefined && !entry.volumes.includes(volume)) {
+    throw new TerraceError("TERRACE_NO_SUCH_VOLUME", `${site} has no volume ${volume}`, {
+      next: `its volumes are: ${entry.volumes.join(", ") || "none"}`,
+      exitCode: 2,
+    });
+  }
+  const [only] = entry.volumes;
+  if (path !== undefined && volume === undefined && entry.volumes.length !== 1) {
+    throw new TerraceError("TERRACE_USAGE", `--path needs --volume: ${site} has ${entry.volumes.length} volumes`, {
+      exitCode: 2,
+    });
+  }
+  if (path !== undefined) return { volumes: [volume ?? only ?? ""], path: cleanPath(path), database: false };
+  if (volume !== undefined) return { volumes: [volume], path: "", database };
+  const hasDatabase = live.database !== undefined && from.database !== undefined;
+  if (database && !hasDatabase) {
+    throw new TerraceError("TERRACE_NO_BACKUP", `there is no dump of a database of ${site} to restore`, {
+      why: live.database === undefined ? "the site has no database" : `the backup ${from.backup} holds none`,
+    });
+  }
+  return database ? { volumes: [], path: "", database } : { volumes: entry.volumes, path: "", database: hasDatabase };
+}
+
+function cleanPath(path: string): string {
+  const parts = path.split("/").filter((part) => part !== "");
+  if (parts.length === 0 || parts.some((part) => part === "." || part === "..")) {
+    throw new TerraceError("TERRACE_USAGE", `--path takes a path within the volume like /uploads/2026, got ${path}`, {
+      exitCode: 2,
+    });
+  }
+  return `/${parts.join("/")}`;
+}
+
+export async function stored(session: Session): Promise<StoredBackup[]> {
+  const { result, fault } = await job(session, repositoryJob("list", session), session.list.repository);
+  if (fault !== undefined) throw repositoryFault(session.entry.site, fault);
+  return storedBackups(result.snapshots as Snapshot[]);
+}
+
+export async function choose(
+  session: Session,
+  { site, at }: Pick<RestoreRequest, "site" | "at">,
+): Promise<StoredBackup> {
+  const backups = await stored(session);
+  const chosen = chooseBackup(backups, at);
+  if (chosen !== undefined) return chosen;
+  throw new TerraceError(
+    "TERRACE_NO_BACKUP",
+    at === undefined ? `${site} has no backup` : `${site} has no backup ${at}`,
+    {
+      next:
+        backups.length === 0
+          ? `terrace backup run ${site}`
+          : `it has ${backups.length}: terrace restore ${site} --list`,
+    },
+  );
+}
+
+/** What is there now must not be lost where the wrong backup was chosen. Whether it is good to rely on does not matter here. */
+async function safetyBackup(session: Session): Promise<string> {
+  const before = session.history;
+  const run = await backup(session, { accept: true, safety: true });
+  const kept = run.ok || /^(empty|tiny)$/.test(run.reason ?? "");
+  if (!run.ok && kept) session.history = before;
+  if (kept) return run.backup ?? "";
+  throw new TerraceError(
+    "TERRACE_RESTORE_FAILED",
+    `${session.entry.site} was not touched: what is there now could not be backed up`,
+    {
+      why: run.says,
+      next: "where nothing of it is to be kept: run this again with --no-safety",
+    },
+  );
+}
+
+async function restore(session: Session, from: StoredBackup, what: What): Promise<Verdict | undefined> {
+  const { context, entry, list } = session;
+  const mounts = volumeMounts(list.platform, { ...entry, volumes: what.volumes }, false);
+  const step = (name: "fetch" | "swap") =>
+    restoreJob(session, { step: name, snapshot: from.files, volumes: what.volumes, mounts, path: what.path });
+  if (what.volumes.length > 0) {
+    const { fault } = await job(session, step("fetch"), list.repository);
+    if (fault !== undefined) return fault;
+  }
+  return withoutTasks(context, entry.site, async () => {
+    if (what.volumes.length > 0) {
+      const { fault } = await job(session, step("swap"), list.repository);
+      if (fault !== undefined) return fault;
+    }
+    return what.database ? loadDatabase(session, from) : undefined;
+  });
+}
+
+async function loadDatabase(session: Session, from: StoredBackup): Promise<Verdict | undefined> {
+  const { database } = session.live;
+  if (database === undefined || from.database === undefined) return undefined;
+  const spec = loadJob(session, database, { files: from.files, dump: from.database });
+  return (await job(session, spec, session.list.repository)).fault;
+}
+
+/** Stops a site's own tasks for the time of some work, and waits until they serve again. Its database stays up. */
+async function withoutTasks<T>(context: BackupContext, site: string, work: () => Promise<T>): Promise<T> {
+  const { docker, platform, report } = context;
+  const service = await serviceNamed(docker, objectName(platform, siteStack(site), "web"));
+  const replicas = service?.Spec.Mode?.Replicated?.Replicas ?? 0;
+  if (service === undefined || replicas === 0) return work();
+  report(`${site}: stops for the restore`);
+  await scale(docker, service.ID, 0);
+  await tasksGone(context, service.ID);
+  try {
+    return await work();
+  } finally {
+    await scale(docker, service.ID, replicas);
+    report(`${site}: starts again`);
+    await converge(docker, service.ID, 120_000, AbortSignal.timeout(150_000));
+  }
+}
+
+async function scale(docker: Dockerode, id: string, replicas: number): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    type Found = { Version: { Index: number }; Spec: object };
+    const { Version, Spec } = await get<Found>(docker, `/services/${id}`);
+    const body = { ...Spec, Mode: { Replicated: { Replicas: replicas } } };
+    try {
+      await call(docker, "POST", `/services/${id}/update`, { version: Version.Index }, body);
+      return;
+    } catch (error) {
+      if (!String(error).includes("out of sequence") || attempt === 10) throw error;
+    }
+  }
+}
+
+async function tasksGone({ docker, signal }: BackupContext, service: string): Promise<void> {
+  for (let round = 0; round < 200; round++) {
+    const tasks = await get<RawTask[]>(docker, "/tasks", { filters: { service: [service] } });
+    if (!tasks.some(({ Status }) => /^(running|starting|preparing|ready)$/.test(Status.State))) return;
+    signal.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  throw new TerraceError(
+    "TERRACE_RESTORE_FAILED",
+    "the site's tasks did not stop within a minute; nothing was changed",
+  );
+}
+
+export function repositoryFault(site: string, { reason, says }: Verdict): TerraceError {
+  return new TerraceError("TERRACE_REPOSITORY", `the backups of ${site} cannot be read: ${says}`, {
+    why: reason,
+    next: reason === "wrong-password" ? "terrace backup key import FILE" : "see `terrace backup`",
+  });
+}
+
+function restoreFault(site: string, { says, reason }: BackupRun, safety: string | undefined): TerraceError {
+  return new TerraceError("TERRACE_RESTORE_FAILED", `${site} could not be restored: ${says}`, {
+    why: reason,
+    next:
+      safety === undefined
+        ? "mend what is named, then run this again"
+        : `what was there before is in the backup ${safety}: terrace restore ${site} --at ${safety}`,
+  });
+}

@@ -1,0 +1,242 @@
+import { randomBytes } from "node:crypto";
+import { posix } from "node:path";
+import type Dockerode from "dockerode";
+import {
+  addRun,
+  type BackupEntry,
+  type BackupHistory,
+  type BackupList,
+  type BackupRun,
+  backupJob,
+  type JobContext,
+  jobFault,
+  jobName,
+  judgeBackup,
+  type LiveSite,
+  lastRun,
+  repositoryJob,
+  retentionJob,
+  type Target,
+  type Verdict,
+} from "../../modules/backup/index.ts";
+import type { TerraceError } from "../../modules/core/errors.ts";
+import { call, type JobEnd, type JobSpec, removeJob, runJob } from "../../modules/docker/index.ts";
+import { acquireLock } from "../../modules/engine/index.ts";
+import { objectName, siteStack } from "../../modules/names/index.ts";
+import {
+  emptyHistory,
+  readBackups,
+  readKeys,
+  readLiveSite,
+  requireEntry,
+  requireList,
+  writeHistory,
+} from "./cluster.ts";
+
+/** What all work on backups needs. */
+export interface BackupContext {
+  docker: Dockerode;
+  platform: string;
+  signal: AbortSignal;
+  /** The command, as others see it while they wait. */
+  reason: string;
+  noWait: boolean;
+  /** One line for people. */
+  report(line: string): void;
+}
+
+/** One site's repository while this run alone works on it. */
+export interface Session extends JobContext {
+  context: BackupContext;
+  list: BackupList;
+  entry: BackupEntry;
+  live: LiveSite;
+  history: BackupHistory;
+}
+
+/** Takes a site's backups for this run alone, reads all that is known of them, and clears what a killed run left. */
+export async function withSite<T>(
+  context: BackupContext,
+  site: string,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const { docker, platform, reason, noWait, report } = context;
+  const lock = await acquireLock({
+    docker,
+    platform,
+    scopes: [`backup-${site}`],
+    reason,
+    noWait,
+    signal: context.signal,
+    report,
+  });
+  try {
+    const signal = AbortSignal.any([context.signal, lock.lost]);
+    const [state, keys, live] = await Promise.all([
+      readBackups(docker, platform),
+      readKeys(docker, platform),
+      readLiveSite(docker, platform, site),
+    ]);
+    const list = requireList(state, platform);
+    const entry = requireEntry(list, site);
+    await removeJob(docker, jobName(platform, site));
+    const history = state.histories.get(site)?.history ?? emptyHistory(site, new Date());
+    const constraints = live.constraints.length > 0 ? live.constraints : (live.database?.constraints ?? []);
+    return await work({ context: { ...context, signal }, list, entry, live, history, constraints, ...keys });
+  } finally {
+    await lock.release();
+  }
+}
+
+/** A backup of one site, and where it is good what follows it: a copy, and the removal of what is kept no longer. */
+export async function backupSite(context: BackupContext, site: string, accept = false): Promise<BackupRun[]> {
+  return withSite(context, site, async (session) => {
+    const runs = [await backup(session, { accept })];
+    if (runs[0]?.ok === true) {
+      if (session.list.copy !== undefined) runs.push(await recorded(session, "copy", () => copy(session)));
+      runs.push(await recorded(session, "retention", () => retain(session)));
+    }
+    return runs;
+  });
+}
+
+/** Does one thing and adds how it went to the history, also where it fails. */
+export async function recorded(
+  session: Session,
+  action: BackupRun["action"],
+  work: () => Promise<Partial<BackupRun> & { fault?: Verdict | undefined }>,
+): Promise<BackupRun> {
+  const { context, entry } = session;
+  const began = new Date().toISOString();
+  context.report(`${entry.site}: ${action}`);
+  const { fault, ...found } = await work().catch((error: TerraceError) => {
+    if (context.signal.aborted) {
+      return { fault: { reason: "killed", says: "it was stopped before the end" } satisfies Verdict };
+    }
+    return { fault: { reason: "failed", says: error.message } satisfies Verdict };
+  });
+  const ended = new Date().toISOString();
+  const failed = fault === undefined ? {} : { reason: fault.reason, says: fault.says };
+  const run: BackupRun = { action, began, ended, ok: fault === undefined, ...found, ...failed };
+  session.history = addRun(session.history, run);
+  await writeHistory(context.docker, context.platform, session.history);
+  return run;
+}
+
+export function backup(
+  session: Session,
+  { accept = false, safety = false }: { accept?: boolean; safety?: boolean },
+): Promise<BackupRun> {
+  const { context, entry, live, history, list } = session;
+  return recorded(session, "backup", async () => {
+    const id = backupId(new Date());
+    const content = entry.content ? await contentVolume(context, entry.site, live.image) : undefined;
+    try {
+      const before = lastRun(history, "backup", true);
+      const first = before === undefined;
+      const { result, fault } = await job(
+        session,
+        backupJob(session, { backup: id, live, first, content, safety }),
+        list.repository,
+        first,
+      );
+      if (fault !== undefined) return { backup: id, fault };
+      const dump = result.database as { bytes: number; tables: Record<string, number> } | null;
+      const bytes = Number(result.bytes) + (dump?.bytes ?? 0);
+      const files = Number(result.files);
+      const verdict = judgeBackup(entry, { bytes, files, dump: dump?.bytes }, accept ? undefined : before);
+      const added = Number(result.added);
+      return { backup: id, bytes, files, added, ...(dump === null ? {} : { tables: dump.tables }), fault: verdict };
+    } finally {
+      if (content !== undefined) await removeVolume(context.docker, content);
+    }
+  });
+}
+
+async function retain(session: Session): Promise<{ fault?: Verdict | undefined }> {
+  return { fault: (await job(session, retentionJob(session, session.entry.keep), session.list.repository)).fault };
+}
+
+async function copy(session: Session): Promise<{ fault?: Verdict | undefined }> {
+  const { list } = session;
+  return { fault: (await job(session, repositoryJob("copy", session), list.copy, true)).fault };
+}
+
+/** Reads every byte of a site's repository. */
+export function checkSite(context: BackupContext, site: string): Promise<BackupRun> {
+  return withSite(context, site, (session) =>
+    recorded(session, "check", async () => ({
+      fault: (await job(session, repositoryJob("check", session), session.list.repository)).fault,
+    })),
+  );
+}
+
+/** Runs a job on a site's repository. A local folder that is not there yet is made, where `create` is set. */
+export async function job(
+  session: Session,
+  spec: JobSpec,
+  target: Target | undefined,
+  create = false,
+): Promise<{ result: Record<string, unknown>; fault: Verdict | undefined }> {
+  const { context, entry } = session;
+  const watch = { signal: context.signal, progress: (line: string) => context.report(`${entry.site}: ${line}`) };
+  let end: JobEnd = await runJob(context.docker, spec, watch);
+  if (create && target?.kind === "local" && /bind source path does not exist/.test(end.fault ?? "")) {
+    await runJob(context.docker, folderJob(spec, target.path), watch);
+    end = await runJob(context.docker, spec, watch);
+  }
+  return { result: end.result ?? {}, fault: jobFault(end) };
+}
+
+/** Swarm mounts no folder that is not there, so one job makes it: on the node, with nothing but the folder above all mounted. */
+function folderJob(spec: JobSpec, path: string): JobSpec {
+  return {
+    ...spec,
+    command: ["/bin/mkdir", "-p", "-m", "700", posix.join("/node", path)],
+    args: [],
+    env: {},
+    networks: [],
+    secrets: [],
+    mounts: [{ kind: "bind", source: "/", target: "/node" }],
+  };
+}
+
+/** Sorts by time; the random end keeps two of one second apart. */
+function backupId(now: Date): string {
+  return `${now.toISOString().slice(0, 19).replaceAll(/[-:]/g, "")}Z-${randomBytes(2).toString("hex")}`;
+}
+
+/**
+ * A static site's pages are a layer of its image. Docker copies them into an empty volume that is mounted over them, the moment a
+ * container is made; it need not run.
+ */
+async function contentVolume(
+  { docker, platform }: BackupContext,
+  site: string,
+  image: string | undefined,
+): Promise<string | undefined> {
+  if (image === undefined) return undefined;
+  const name = objectName(platform, siteStack(site), "backup-content");
+  await removeVolume(docker, name);
+  const Labels = { "terrace.platform": platform };
+  await call(docker, "POST", "/volumes/create", {}, { Name: name, Labels });
+  const Image = image.split("@")[0];
+  const mount = { Type: "volume", Source: name, Target: "/srv/www" };
+  const body = { Image, Labels, HostConfig: { Mounts: [mount], NetworkMode: "none" } };
+  const { Id } = await call<{ Id: string }>(docker, "POST", "/containers/create", {}, body);
+  await docker.getContainer(Id).remove({ force: true });
+  return name;
+}
+
+async function removeVolume(docker: Dockerode, name: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await call(docker, "DELETE", `/volumes/${name}`);
+      return;
+    } catch (error) {
+      if ((error as { statusCode?: number }).statusCode === 404) return;
+      if (attempt === 40) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  }
+}

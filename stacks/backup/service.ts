@@ -1,0 +1,74 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  BACKUP_STACK,
+  type BackupEntry,
+  type BackupList,
+  backupRules,
+  mergeEntries,
+} from "../../modules/backup/index.ts";
+import { siteFile } from "../../modules/config/index.ts";
+import { type Site, siteState } from "../../modules/site/index.ts";
+import { readSecrets } from "../../modules/workspace/index.ts";
+import type { PlatformService, ServiceContext, StackSource } from "../services.ts";
+import { stateOf } from "./cluster.ts";
+
+/** Backups of all sites. There is nothing of it where platform.yaml names no repository. */
+export const backupService: PlatformService = { stack: BACKUP_STACK, source };
+
+async function source(context: ServiceContext): Promise<StackSource | undefined> {
+  const { platform, images } = context;
+  const list = wantedList(context);
+  if (list === undefined) return undefined;
+  const credentials = await readSecrets(context.root, "backup", platform.backup.credentials);
+  const inputs = { list, images: { backup: images.backup }, credentials };
+  const remembered = Object.keys(credentials).length === 0 ? inputs : undefined;
+  const program = async () => (await import("./backup.ts")).backupProgram(inputs);
+  return { stack: BACKUP_STACK, inputs: remembered, program };
+}
+
+function wantedList(context: ServiceContext): BackupList | undefined {
+  const { platform, sites, images, live, only, root } = context;
+  const { repository, copy, timezone, spread, check, parallel, memory } = platform.backup;
+  if (repository === undefined) return undefined;
+  const before = stateOf(platform.name, live.configs).list?.sites ?? [];
+  const known = sites.map(({ name }) => name);
+  const broken = before
+    .map(({ site }) => site)
+    .filter((site) => !known.includes(site) && existsSync(join(root, siteFile(site))));
+  return {
+    format: 1,
+    platform: platform.name,
+    repository,
+    copy,
+    timezone,
+    spread,
+    check,
+    parallel,
+    memory,
+    image: images.backup.reference,
+    sites: mergeEntries(
+      sites.flatMap((site) => entryOf(context, site)),
+      before,
+      { known, only, broken },
+    ),
+  };
+}
+
+/** A retired site's service is gone and its data changes no more: the backups that it has are kept as they are. */
+function entryOf({ root, platform, date }: ServiceContext, site: Site): BackupEntry[] {
+  const rules = backupRules(platform.backup, site.backup);
+  if (rules === undefined || siteState(site, date) !== "live") return [];
+  const { name, serve } = site;
+  const database = serve.kind === "image" && "database" in serve ? (serve.database as { engine: string }) : undefined;
+  return [
+    {
+      site: name,
+      ...rules,
+      content: serve.kind === "static",
+      volumes: serve.kind === "image" ? serve.volumes.map((volume) => volume.name) : [],
+      database: database?.engine as BackupEntry["database"],
+      file: readFileSync(join(root, siteFile(name)), "utf8"),
+    },
+  ];
+}
