@@ -98,6 +98,12 @@ async function start(args) {
   return (await run(process.execPath, [join(root, "scripts", "terrace.mjs"), "start", ...args])).code;
 }
 
+/** Every fault at every call: half an hour and more. */
+async function faults(args) {
+  const vitest = join(root, "node_modules", ".bin", "vitest");
+  return (await run(vitest, ["run", "--project", "docker", "tests/faults", ...args], { env: { FAULTS: "all" } })).code;
+}
+
 async function bench(args) {
   return (await run(process.execPath, ["--import", "tsx", join(root, "tests", "bench", "main.ts"), ...args])).code;
 }
@@ -141,7 +147,7 @@ function countTests(file) {
   return { passed: result.numPassedTests, failed: result.numFailedTests + broken.length };
 }
 
-const TASKS = { start, test, bench };
+const TASKS = { start, test, faults, bench };
 
 async function main() {
   const [name = "", ...args] = process.argv.slice(2);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
+import { parseDuration } from "../units/index.ts";
 
 /** Of a call's URL; an object is sent as JSON, as the API wants its filters. */
 export type Query = Record<string, string | number | boolean | object>;
@@ -7,6 +8,8 @@ export type Query = Record<string, string | number | boolean | object>;
 /** How long a read goes on trying while the daemon is restarted or a connection breaks, in ms. */
 const PATIENCE = 20_000;
 const PAUSE = 250;
+/** After how many ms without an answer a call counts as broken: the daemon may have taken it, and never say so. */
+const CALL_LIMIT = 60_000;
 
 /** One GET call to the Engine API. It changes nothing, so one whose connection breaks is made again. */
 export async function get<T>(docker: Dockerode, path: string, query: Query = {}): Promise<T> {
@@ -23,9 +26,15 @@ export async function get<T>(docker: Dockerode, path: string, query: Query = {})
 
 /** Whether a call's outcome is unknown: its connection broke, or the daemon has no Swarm to answer with just now. */
 export function isBroken(error: unknown): boolean {
-  const { code, statusCode, message } = error as { code?: string; statusCode?: number; message?: string };
+  const { name, code, statusCode, message } = error as {
+    name?: string;
+    code?: string;
+    statusCode?: number;
+    message?: string;
+  };
   if (statusCode !== undefined) return statusCode === 503;
   return (
+    name === "AbortError" ||
     /^(ECONNRESET|ECONNREFUSED|EPIPE|ENOENT|ETIMEDOUT)$/.test(code ?? "") ||
     /socket hang up|aborted/.test(message ?? "")
   );
@@ -61,6 +70,7 @@ function dial<T>(
     path: `${request.path}?`,
     options: { _query: query, _body: body },
     statusCodes: { 200: true, 201: true, 204: true },
+    ...(request.isStream !== true && { abortSignal: AbortSignal.timeout(callLimit()) }),
   };
   return new Promise((resolve, reject) => {
     docker.modem.dial(options as unknown as Parameters<typeof docker.modem.dial>[0], (error, answer) => {
@@ -68,4 +78,26 @@ function dial<T>(
       else resolve(answer as T);
     });
   });
+}
+
+/** `TERRACE_DOCKER_TIMEOUT`, a time like `90s`, is for daemons that need longer. */
+function callLimit(): number {
+  return parseDuration(process.env.TERRACE_DOCKER_TIMEOUT ?? "") ?? CALL_LIMIT;
+}
+
+/** Of a stream: how much longer than a call it may be silent. A step of a build can take minutes without a word. */
+const SILENCE = 10;
+
+/** Ends a stream that has been silent for too long: {@link alive} is to be called at every sign of life, {@link done} at the end. */
+export function silenceLimit(): { signal: AbortSignal; alive(): void; done(): void } {
+  const abort = new AbortController();
+  const end = () => abort.abort(new DOMException("Docker Engine has been silent for too long", "AbortError"));
+  const limit = callLimit() * SILENCE;
+  let timer = setTimeout(end, limit);
+  const done = () => clearTimeout(timer);
+  const alive = () => {
+    done();
+    timer = setTimeout(end, limit);
+  };
+  return { signal: abort.signal, alive, done };
 }

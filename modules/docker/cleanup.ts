@@ -1,4 +1,5 @@
 import type Dockerode from "dockerode";
+import { call, get } from "./call.ts";
 
 /** How many earlier versions of a site's image are kept, for a quick way back. */
 const KEPT = 2;
@@ -9,7 +10,7 @@ export async function removeOldImages(
   sites: { repository: string; current: string }[],
 ): Promise<void> {
   if (sites.length === 0) return;
-  const images = await docker.listImages();
+  const images = await get<{ Created: number; RepoTags: string[] | null }[]>(docker, "/images/json");
   for (const { repository, current } of sites) {
     const older = images
       .filter(({ RepoTags }) => RepoTags?.some((tag) => tag.startsWith(`${repository}:`) && tag !== current))
@@ -18,11 +19,7 @@ export async function removeOldImages(
     for (const { RepoTags } of older) {
       const tag = RepoTags?.find((each) => each.startsWith(`${repository}:`));
       // In use or gone already: neither is worth failing a deploy that is done.
-      if (tag !== undefined)
-        await docker
-          .getImage(tag)
-          .remove()
-          .catch(() => undefined);
+      if (tag !== undefined) await call(docker, "DELETE", `/images/${tag}`).catch(() => undefined);
     }
   }
 }

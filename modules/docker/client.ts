@@ -1,5 +1,6 @@
 import Dockerode from "dockerode";
 import { TerraceError } from "../core/errors.ts";
+import { call } from "./call.ts";
 
 /** Oldest API that has all that Terrace uses (Engine 20.10). */
 const OLDEST = 1.41;
@@ -13,7 +14,8 @@ const NEWEST = 1.51;
  */
 export async function connect(): Promise<Dockerode> {
   const plain = new Dockerode();
-  const version = await plain.version().catch((error: NodeJS.ErrnoException) => {
+  type Version = { ApiVersion: string; MinAPIVersion?: string };
+  const version = await call<Version>(plain, "GET", "/version").catch((error: NodeJS.ErrnoException) => {
     throw new TerraceError("TERRACE_DOCKER_UNREACHABLE", "Docker Engine does not answer", {
       where: process.env.DOCKER_HOST ?? "/var/run/docker.sock",
       why: error.code === "EACCES" ? "this user may not use the socket" : error.message,

@@ -5,6 +5,7 @@ import type Dockerode from "dockerode";
 import tar from "tar-stream";
 import { TerraceError } from "../core/errors.ts";
 import { listContent } from "../workspace/index.ts";
+import { isBroken, silenceLimit } from "./call.ts";
 
 /** On every image that Terrace makes, so that it finds its own. */
 const IMAGE_LABEL = "terrace.image";
@@ -26,26 +27,17 @@ export interface Build {
  * @throws TerraceError `TERRACE_BUILD_FAILED` with the last lines of the build's output
  */
 export async function buildImage(docker: Dockerode, name: string, build: Build): Promise<void> {
-  const stream = await docker.buildImage(await packContext(build), {
-    t: name,
-    dockerfile: BUILD_FILE,
-    buildargs: build.args ?? {},
-    labels: { [IMAGE_LABEL]: name },
-    forcerm: true,
-  });
   const output: string[] = [];
-  const failure = await new Promise<string | undefined>((resolve, reject) => {
-    let fault: string | undefined;
-    docker.modem.followProgress(
-      stream,
-      (error) => (error ? resolve(fault ?? error.message) : resolve(fault)),
-      (event: { stream?: string; error?: string }) => {
-        if (event.error !== undefined) fault = event.error.trim();
-        if (event.stream !== undefined) output.push(event.stream);
-      },
-    );
-    stream.on("error", reject);
-  });
+  const failure = await streamed(docker, output, async (abortSignal) =>
+    docker.buildImage(await packContext(build), {
+      t: name,
+      dockerfile: BUILD_FILE,
+      buildargs: build.args ?? {},
+      labels: { [IMAGE_LABEL]: name },
+      forcerm: true,
+      abortSignal,
+    }),
+  );
   if (failure === undefined) return;
   const lines = output.join("").trimEnd().split("\n").slice(-12).join("\n");
   throw new TerraceError("TERRACE_BUILD_FAILED", `the image ${name} could not be built: ${failure}`, {
@@ -53,6 +45,33 @@ export async function buildImage(docker: Dockerode, name: string, build: Build):
     why: lines,
     next: "mend the Dockerfile or the files it copies, then run this again; nothing was deployed for this site",
   });
+}
+
+/** Follows what Docker says of a work that takes its time; returns why it failed. Throws where the connection breaks. */
+async function streamed(
+  docker: Dockerode,
+  output: string[],
+  start: (signal: AbortSignal) => Promise<NodeJS.ReadableStream>,
+): Promise<string | undefined> {
+  const { signal, alive, done } = silenceLimit();
+  try {
+    const stream = await start(signal);
+    return await new Promise<string | undefined>((resolve, reject) => {
+      let fault: string | undefined;
+      stream.on("error", reject);
+      docker.modem.followProgress(
+        stream,
+        (error) => (error ? resolve(fault ?? error.message) : resolve(fault)),
+        (event: { stream?: string; error?: string }) => {
+          alive();
+          if (event.error !== undefined) fault = event.error.trim();
+          if (event.stream !== undefined) output.push(event.stream);
+        },
+      );
+    });
+  } finally {
+    done();
+  }
 }
 
 /** A context with its own Dockerfile is sent whole; a folder of pages without its hidden files, which must not be published. */
@@ -77,14 +96,15 @@ async function packContext(build: Build): Promise<NodeJS.ReadableStream> {
  * @throws TerraceError `TERRACE_IMAGE_MISSING`
  */
 export async function pullImage(docker: Dockerode, name: string): Promise<void> {
-  const stream = await docker.pull(name).catch((error: Error) => {
-    throw new TerraceError("TERRACE_IMAGE_MISSING", `the image ${name} is not on this engine and can't be pulled`, {
-      why: error.message,
-      next: `load it (docker load) or push it to a registry that this machine reaches, then run this again`,
-      cause: error,
-    });
-  });
-  await new Promise<void>((resolve, reject) => {
-    docker.modem.followProgress(stream, (error) => (error ? reject(error) : resolve()));
+  const failure = await streamed(docker, [], (abortSignal) => docker.pull(name, { abortSignal })).catch(
+    (error: Error) => {
+      if (isBroken(error)) throw error;
+      return error.message;
+    },
+  );
+  if (failure === undefined) return;
+  throw new TerraceError("TERRACE_IMAGE_MISSING", `the image ${name} is not on this engine and can't be pulled`, {
+    why: failure,
+    next: `load it (docker load) or push it to a registry that this machine reaches, then run this again`,
   });
 }
