@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
 import { parseDuration } from "../units/index.ts";
+import { diskFull } from "./disk.ts";
 
 /** Of a call's URL; an object is sent as JSON, as the API wants its filters. */
 export type Query = Record<string, string | number | boolean | object>;
@@ -74,7 +75,7 @@ function dial<T>(
   };
   return new Promise((resolve, reject) => {
     docker.modem.dial(options as unknown as Parameters<typeof docker.modem.dial>[0], (error, answer) => {
-      if (error) reject(error as Error);
+      if (error) reject(diskFull(String(error), `${request.method} ${request.path}`, error) ?? (error as Error));
       else resolve(answer as T);
     });
   });

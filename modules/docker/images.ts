@@ -6,6 +6,7 @@ import tar from "tar-stream";
 import { TerraceError } from "../core/errors.ts";
 import { listContent } from "../workspace/index.ts";
 import { isBroken, silenceLimit } from "./call.ts";
+import { diskFull } from "./disk.ts";
 
 /** On every image that Terrace makes, so that it finds its own. */
 const IMAGE_LABEL = "terrace.image";
@@ -39,6 +40,8 @@ export async function buildImage(docker: Dockerode, name: string, build: Build):
     }),
   );
   if (failure === undefined) return;
+  const full = diskFull(failure, name);
+  if (full !== undefined) throw full;
   const lines = output.join("").trimEnd().split("\n").slice(-12).join("\n");
   throw new TerraceError("TERRACE_BUILD_FAILED", `the image ${name} could not be built: ${failure}`, {
     where: build.dockerfile ?? join(build.context, "Dockerfile"),
@@ -69,6 +72,10 @@ async function streamed(
         },
       );
     });
+  } catch (error) {
+    // Refused before it began, e.g. because no registry answers, or the files do not fit on the disk.
+    if (isBroken(error)) throw error;
+    return error instanceof Error ? error.message : String(error);
   } finally {
     done();
   }
@@ -96,12 +103,7 @@ async function packContext(build: Build): Promise<NodeJS.ReadableStream> {
  * @throws TerraceError `TERRACE_IMAGE_MISSING`
  */
 export async function pullImage(docker: Dockerode, name: string): Promise<void> {
-  const failure = await streamed(docker, [], (abortSignal) => docker.pull(name, { abortSignal })).catch(
-    (error: Error) => {
-      if (isBroken(error)) throw error;
-      return error.message;
-    },
-  );
+  const failure = await streamed(docker, [], (abortSignal) => docker.pull(name, { abortSignal }));
   if (failure === undefined) return;
   throw new TerraceError("TERRACE_IMAGE_MISSING", `the image ${name} is not on this engine and can't be pulled`, {
     why: failure,

@@ -50,6 +50,8 @@ export class Workspace {
   readonly domain: string;
   /** Variables beside those of the test's process. */
   env: Record<string, string> = {};
+  /** What comes before each command, e.g. `nsenter` to another network. */
+  through: string[] = [];
 
   private constructor(docker: Dockerode, folder: string, name: string, ports: { http: number; https: number }) {
     this.docker = docker;
@@ -117,7 +119,8 @@ export class Workspace {
 
   /** Starts `terrace ARGS` here. */
   start(...args: string[]): Started {
-    const child = spawn(process.execPath, [join(ROOT, "scripts/terrace.mjs"), ...args], {
+    const line = [...this.through, process.execPath, join(ROOT, "scripts/terrace.mjs"), ...args];
+    const child = spawn(line[0] ?? "", line.slice(1), {
       cwd: this.folder,
       env: { ...process.env, XDG_CACHE_HOME: join(this.folder, ".cache"), NO_COLOR: "1", ...this.env },
       stdio: ["ignore", "pipe", "pipe"],

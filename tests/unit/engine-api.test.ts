@@ -10,7 +10,7 @@ let docker: Dockerode;
 const hostBefore = process.env.DOCKER_HOST;
 
 beforeEach(async () => {
-  api = await new EngineApi({ startup: 40 }).listen();
+  api = await new EngineApi({ startup: 400 }).listen();
   process.env.DOCKER_HOST = api.host;
   docker = await connect();
   api.forget();
@@ -63,7 +63,7 @@ test("objects are read by label, with the tasks that run", async () => {
   expect(early.services.map(({ ServiceStatus }) => ServiceStatus?.RunningTasks)).toEqual([0]);
   expect(early.networks.map(({ Name }) => Name)).toEqual(["net"]);
   expect(early.configs).toEqual([]);
-  await sleep(60);
+  await sleep(450);
   const [service] = (await readCluster(docker, "honghe")).services;
   expect(service?.ServiceStatus).toMatchObject({ RunningTasks: 2, DesiredTasks: 2 });
   expect((await readCluster(docker, "other")).services).toEqual([]);
@@ -72,7 +72,7 @@ test("objects are read by label, with the tasks that run", async () => {
 test("an update needs the present version, and new tasks take over from the old ones", async () => {
   await createNetwork();
   const id = await createService("web");
-  await sleep(60);
+  await sleep(450);
   const { Version, Spec } = await get<RawService>(docker, `/services/${id}`);
   const body = { ...Spec, TaskTemplate: { ...Spec.TaskTemplate, ContainerSpec: { Image: "image:2" } } };
   const update = (version: number) => call(docker, "POST", `/services/${id}/update`, { version }, body);
@@ -84,7 +84,7 @@ test("an update needs the present version, and new tasks take over from the old 
     return [UpdateStatus?.State, ...tasks.map((task) => task.Status.State)];
   };
   expect(await state()).toEqual(["updating", "running", "running", "starting", "starting"]);
-  await sleep(60);
+  await sleep(450);
   expect(await state()).toEqual(["completed", "shutdown", "shutdown", "running", "running"]);
 });
 
