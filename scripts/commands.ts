@@ -7,6 +7,7 @@ import { lock } from "./lock.ts";
 import { logs } from "./logs.ts";
 import { open } from "./open.ts";
 import { plan } from "./plan.ts";
+import { pool } from "./pool.ts";
 import { restore } from "./restore.ts";
 import { start } from "./start.ts";
 import { status } from "./status.ts";
@@ -25,6 +26,7 @@ export const commands: Command[] = [
   restore,
   logs,
   open,
+  pool,
   trust,
   lock,
   destroy,

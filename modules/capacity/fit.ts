@@ -98,14 +98,31 @@ function reason(board: Board, service: string, asks: Ask): string {
   return `${nearest.node.name} has most left to reserve, ${size(left)}: ${size(asks.memory - left)} are missing`;
 }
 
+/** Why a node can't be spared, as half a sentence; `undefined` where all that is on it and can move finds room elsewhere. */
+export function missingWithout(state: PoolState, id: string): string | undefined {
+  if (state.nodes.every(({ memory }) => memory === 0)) return undefined;
+  const board = Board.of(state);
+  const services = new Map(state.services.map(({ name, site, asks }) => [name, { title: site || name, asks }]));
+  const node = state.nodes.find((each) => each.id === id);
+  if (node === undefined || !board.nodes().some((each) => each.id !== id && takesTasks(each))) {
+    return "no other node takes containers";
+  }
+  const homeless = homelessWithout(board, node, services);
+  return homeless === undefined ? undefined : `${homeless} no room elsewhere`;
+}
+
 /** What would find no place elsewhere if one node were lost. Tasks that are bound to it alone are not counted: they wait for it. */
 function lossWarnings(board: Board, services: ReadonlyMap<string, { title: string; asks: Ask }>): string[] {
   const active = board.nodes().filter(takesTasks);
   if (active.length < 2) return [];
-  return active.flatMap((node) => lossOf(board, node, services) ?? []);
+  return active.flatMap((node) => {
+    const homeless = homelessWithout(board, node, services);
+    return homeless === undefined ? [] : `if ${node.name} is lost, ${homeless} no room elsewhere`;
+  });
 }
 
-function lossOf(
+/** E.g. `2 containers (www, shop) with 3GiB of memory find`. */
+function homelessWithout(
   board: Board,
   node: NodeState,
   services: ReadonlyMap<string, { title: string; asks: Ask }>,
@@ -126,7 +143,7 @@ function lossOf(
   const memory = size(sum(homeless.map(({ asks }) => asks.memory)));
   const one = homeless.length === 1;
   const containers = one ? "1 container" : `${homeless.length} containers`;
-  return `if ${node.name} is lost, ${containers} with ${memory} of memory ${one ? "finds" : "find"} no room elsewhere (${named})`;
+  return `${containers} (${named}) with ${memory} of memory ${one ? "finds" : "find"}`;
 }
 
 /** Bytes for a sentence: exact where short, else to a tenth. */

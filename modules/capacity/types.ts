@@ -27,6 +27,8 @@ export interface ServiceState {
   /** Empty where it is no site's. */
   site: string;
   asks: Ask;
+  /** Whether it has a volume on the disk of the node that it is on. */
+  data: boolean;
   /** Tasks that Swarm wants to run, with the node that each is on; `undefined`: it waits for one. */
   tasks: { node: string | undefined; running: boolean }[];
 }

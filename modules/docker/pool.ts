@@ -17,6 +17,11 @@ interface RawTaskPlace {
   Status: { State: string };
 }
 
+interface RawMount {
+  Type?: string;
+  VolumeOptions?: { DriverConfig?: { Options?: Record<string, string> | null } };
+}
+
 /** The parts of a service's specification that say what it asks of a node. */
 export interface RawAsk {
   TaskTemplate?: {
@@ -24,6 +29,7 @@ export interface RawAsk {
       Limits?: { NanoCPUs?: number };
       Reservations?: { NanoCPUs?: number; MemoryBytes?: number };
     };
+    ContainerSpec?: { Mounts?: RawMount[] | null };
     Placement?: { Constraints?: string[] | null; MaxReplicas?: number };
   };
   Mode?: { Replicated?: { Replicas?: number }; Global?: object };
@@ -80,10 +86,15 @@ function serviceState({ ID, Spec }: RawPlacedService, tasks: RawTaskPlace[]): Se
     platform: Spec.Labels?.[LABEL.platform] ?? "",
     site: Spec.Labels?.[LABEL.site] ?? "",
     asks: askOf(Spec),
+    data: (Spec.TaskTemplate?.ContainerSpec?.Mounts ?? []).some(isLocal),
     tasks: tasks
       .filter(({ Status }) => !ended.test(Status.State))
       .map(({ NodeID, Status }) => ({ node: NodeID || undefined, running: Status.State === "running" })),
   };
+}
+
+function isLocal({ Type, VolumeOptions }: RawMount): boolean {
+  return Type === "volume" && VolumeOptions?.DriverConfig?.Options?.type !== "nfs";
 }
 
 /** What a service's specification asks of each node that it is on. */

@@ -1,15 +1,5 @@
 import { TerraceError } from "../core/errors.ts";
 
-/** What Docker is set to on every node, as `daemon.json` has it. */
-export function wantedSettings(pool: string | undefined): Record<string, unknown> {
-  return {
-    // A container of anybody's can't fill the disk with its log.
-    "log-driver": "json-file",
-    "log-opts": { "max-size": "10m", "max-file": "3" },
-    ...(pool === undefined ? {} : { "default-address-pools": [{ base: pool, size: 24 }] }),
-  };
-}
-
 export interface Merged {
   /** The file's new text; `undefined` where it says all that already. */
   text: string | undefined;

@@ -6,3 +6,4 @@ export { joinPool } from "./join.ts";
 export { drainNode, nameOf, removeNode } from "./leave.ts";
 export { hostPort, listNodes, type RawNode } from "./swarm.ts";
 export { DEEDS, type Deed, type JoinOptions, type NodeOutcome } from "./types.ts";
+export { parseUsed, readUsed, type Used } from "./used.ts";

@@ -1,7 +1,8 @@
 import { TerraceError } from "../core/errors.ts";
 import { freeBridgePool, lastLines } from "../host/index.ts";
+import { daemonConfig } from "../pool/index.ts";
 import type { Connection, RunOptions } from "../ssh/index.ts";
-import { mergeSettings, wantedSettings } from "./daemon-json.ts";
+import { mergeSettings } from "./daemon-json.ts";
 import type { NodeFacts } from "./facts.ts";
 import type { Deed } from "./types.ts";
 
@@ -55,7 +56,7 @@ export async function prepare(preparing: Preparing): Promise<{ did: Deed[]; note
   const did: Deed[] = [];
   const notes: string[] = [];
   const pool = facts.running ? undefined : freeBridgePool(facts.routes);
-  const { text, kept } = mergeSettings(facts.daemonJson, wantedSettings(pool), name);
+  const { text, kept } = mergeSettings(facts.daemonJson, daemonConfig(pool), name);
   if (kept.length > 0) notes.push(`its daemon.json sets ${kept.join(", ")} otherwise, and that stays`);
   if (!facts.installed) {
     report("installs Docker Engine (apt-get install docker.io)");

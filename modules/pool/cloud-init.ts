@@ -1,5 +1,5 @@
 import { stringify } from "yaml";
-import { daemonConfig } from "./daemon.ts";
+import { BRIDGE_RANGE, daemonConfig } from "./daemon.ts";
 import type { LibvirtNetwork, PoolNode } from "./types.ts";
 
 /**
@@ -25,7 +25,7 @@ export function cloudInit(node: Pick<PoolNode, "name" | "ssh">, publicKey: strin
       {
         path: "/etc/docker/daemon.json",
         permissions: "0644",
-        content: `${JSON.stringify(daemonConfig(), null, 2)}\n`,
+        content: `${JSON.stringify(daemonConfig(BRIDGE_RANGE), null, 2)}\n`,
       },
     ],
     package_update: true,

@@ -1,17 +1,16 @@
 /**
- * Where Docker's own bridges on each node take their addresses from. Docker's default would take from 172.16.0.0/12 and
- * 192.168.0.0/16, which many offices use.
+ * What Docker is set to on every node, as `/etc/docker/daemon.json` has it. No `live-restore`: Swarm does not allow it.
+ *
+ * @param bridges the range that the node's own bridges take their addresses from; `undefined`: Docker chooses
  */
-export const BRIDGE_RANGE = "10.252.0.0/16";
-
-/**
- * What a node's `/etc/docker/daemon.json` holds: logs that can't fill the disk, and address pools that meet nothing.
- * No `live-restore`: Swarm does not allow it.
- */
-export function daemonConfig(): Record<string, unknown> {
+export function daemonConfig(bridges: string | undefined): Record<string, unknown> {
   return {
-    "default-address-pools": [{ base: BRIDGE_RANGE, size: 24 }],
+    // A container of anybody's can't fill the disk with its log.
     "log-driver": "json-file",
-    "log-opts": { "max-file": "3", "max-size": "10m" },
+    "log-opts": { "max-size": "10m", "max-file": "3" },
+    ...(bridges === undefined ? {} : { "default-address-pools": [{ base: bridges, size: 24 }] }),
   };
 }
+
+/** The range for the bridges of a server that Terrace makes: its first, where nothing of its routes is known yet. */
+export const BRIDGE_RANGE = "172.17.0.0/16";

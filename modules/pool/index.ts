@@ -5,6 +5,7 @@ import { libvirtSchema, resolveLibvirt } from "./drivers/libvirt/settings.ts";
 import { nodeSchema, resolveNode, sshSchema } from "./node.ts";
 import { POOL_DRIVERS, type Pool } from "./types.ts";
 
+export { withAddresses } from "./addresses.ts";
 export { cloudInit, cloudInitNetwork } from "./cloud-init.ts";
 export { BRIDGE_RANGE, daemonConfig } from "./daemon.ts";
 export { drivers } from "./drivers/index.ts";

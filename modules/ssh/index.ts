@@ -3,4 +3,5 @@
 export { Connection, type ConnectOptions, type RunOptions } from "./connection.ts";
 export { classify } from "./faults.ts";
 export { findKey, knownHostsFiles, type SshFiles } from "./files.ts";
+export { learnHostKey } from "./scan.ts";
 export type { Target } from "./types.ts";

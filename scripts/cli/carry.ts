@@ -1,4 +1,4 @@
-import { EXIT, type ExitCode, TerraceError } from "../../modules/core/errors.ts";
+import { EXIT, type ExitCode } from "../../modules/core/errors.ts";
 import { readRoot, requireFreeRanges } from "../../modules/docker/index.ts";
 import { acquireLock, sweepLocks } from "../../modules/engine/index.ts";
 import { bootstrapBase, requirePorts } from "../../modules/host/index.ts";
@@ -8,6 +8,7 @@ import { edgeAddresses } from "../../stacks/edges.ts";
 import { isEmpty, type Plan } from "../../stacks/model.ts";
 import { lockScopes } from "../../stacks/scopes.ts";
 import { flag, type Input } from "./command.ts";
+import { agreed, interruptible } from "./interact.ts";
 import { errorJson, note, noteText, paint, print, printError, printJson } from "./output.ts";
 import type { Prepared } from "./prepare.ts";
 import { counts, planJson, showPlan, summary } from "./show-plan.ts";
@@ -81,46 +82,6 @@ async function requireFree({ docker, plan: { platform, base, edgeChanges } }: Pr
   const own = objectName(platform.name, "edge", "caddy");
   if (!edgeChanges.some(({ name, action }) => name === own && action === "create")) return;
   await requirePorts({ docker, ports: [platform.edge.http, platform.edge.https], own });
-}
-
-export async function agreed(input: Input): Promise<boolean> {
-  if (flag(input, "yes")) return true;
-  if (process.stdin.isTTY !== true || process.stdout.isTTY !== true) {
-    throw new TerraceError("TERRACE_NEEDS_YES", "there is no terminal to ask on", {
-      next: "give --yes to do it without asking",
-      exitCode: EXIT.usage,
-    });
-  }
-  const { confirm } = await import("@inquirer/prompts");
-  return confirm({ message: "Do this?", default: false }).catch((error: Error) => {
-    if (error.name === "ExitPromptError") return false;
-    throw error;
-  });
-}
-
-/** Ctrl-C stops between two operations; a second one stops at once. */
-export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const abort = new AbortController();
-  const stop = () => {
-    note("stopping after the operation under way; press Ctrl-C again to stop at once");
-    abort.abort(
-      new TerraceError("TERRACE_INTERRUPTED", "stopped before the end", {
-        why: "what is listed above was done, the rest was not",
-        next: "run this again: it goes on where it stopped",
-      }),
-    );
-  };
-  process.once("SIGINT", stop);
-  process.once("SIGTERM", stop);
-  try {
-    return await work(abort.signal);
-  } catch (error) {
-    // Timers and calls that the signal ended throw an error of their own around ours.
-    throw abort.signal.aborted ? abort.signal.reason : error;
-  } finally {
-    process.off("SIGINT", stop);
-    process.off("SIGTERM", stop);
-  }
 }
 
 async function run({ docker, plan }: Prepared, signal: AbortSignal): Promise<Outcome[]> {

@@ -2,9 +2,10 @@ import { readFile } from "node:fs/promises";
 import { EXIT, TerraceError } from "../../modules/core/errors.ts";
 import type { Problem } from "../../modules/core/problem.ts";
 import type { Platform } from "../../modules/platform/index.ts";
+import { drivers, withAddresses } from "../../modules/pool/index.ts";
 import { reservations } from "../../modules/scale/rules.ts";
 import type { Site } from "../../modules/site/index.ts";
-import { loadWorkspace } from "../../modules/workspace/index.ts";
+import { loadWorkspace, readAddresses } from "../../modules/workspace/index.ts";
 import { type Input, text } from "./command.ts";
 import { printProblems } from "./output.ts";
 
@@ -65,7 +66,13 @@ export async function openWorkspace(
     const reserved = reservations(sites, date).reduce((sum, each) => sum + each.bytes, 0);
     if (reserved > bytes) await openWorkspace(input, only, bytes);
   };
-  return { root, platform, sites, date, problems, requireMemory };
+  return { root, platform: await withKnownAddresses(platform, root), sites, date, problems, requireMemory };
+}
+
+/** Servers that Terrace made have the addresses that were found out then. */
+async function withKnownAddresses(platform: Platform, root: string): Promise<Platform> {
+  if (!drivers[platform.pool.driver].machines) return platform;
+  return { ...platform, pool: withAddresses(platform.pool, await readAddresses(root, platform.name)) };
 }
 
 function requireSites(only: string[], sites: Site[]): void {

@@ -39,7 +39,7 @@ function service(site: string, what: Ask, on: (string | undefined)[]): ServiceSt
     node: name === undefined ? undefined : `id-${name}`,
     running: name !== undefined,
   }));
-  return { id: site, name: `honghe-site-${site}_web`, platform: "honghe", site, asks: what, tasks };
+  return { id: site, name: `honghe-site-${site}_web`, platform: "honghe", site, asks: what, data: false, tasks };
 }
 
 function demand(title: string, what: Ask, more: Partial<Demand> = {}): Demand {
@@ -114,8 +114,8 @@ test("the loss of a node is warned of where its containers find no room elsewher
   const services = [service("www", asks(1, 2), ["n1", "n2"]), service("shop", asks(1), ["n1"])];
   expect(checkFit({ nodes, services }, []).warnings).toEqual([]);
   expect(checkFit({ nodes, services }, [demand("mail", asks(2))]).warnings).toEqual([
-    "if n1 is lost, 1 container with 1GiB of memory finds no room elsewhere (shop)",
-    "if n2 is lost, 1 container with 1GiB of memory finds no room elsewhere (www)",
+    "if n1 is lost, 1 container (shop) with 1GiB of memory finds no room elsewhere",
+    "if n2 is lost, 1 container (www) with 1GiB of memory finds no room elsewhere",
   ]);
 });
 

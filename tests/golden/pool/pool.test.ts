@@ -123,7 +123,7 @@ test("the user data is a cloud-init document with the key, and Docker set up bef
   expect(document.users).toEqual([{ name: "root", lock_passwd: true, ssh_authorized_keys: [KEY] }]);
   expect(document.packages).toContain("docker.io");
   expect(JSON.parse(String(document.write_files[0]?.content))).toEqual({
-    "default-address-pools": [{ base: "10.252.0.0/16", size: 24 }],
+    "default-address-pools": [{ base: "172.17.0.0/16", size: 24 }],
     "log-driver": "json-file",
     "log-opts": { "max-file": "3", "max-size": "10m" },
   });

@@ -1,0 +1,199 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type Dockerode from "dockerode";
+import {
+  allows,
+  missingWithout,
+  type NodeState,
+  type PoolState,
+  type ServiceState,
+} from "../../modules/capacity/index.ts";
+import { TerraceError } from "../../modules/core/errors.ts";
+import { call, get, isBroken, type RawService, readPool } from "../../modules/docker/index.ts";
+import { mapLimit } from "../limit.ts";
+
+export interface Maintenance {
+  docker: Dockerode;
+  signal: AbortSignal;
+  report(line: string): void;
+}
+
+/** Services that are moved at the same time. */
+const PARALLEL = 4;
+/** ms that a service may take to move, and that a drained node may take to be empty. */
+const LIMIT = 5 * 60_000;
+const POLL = 250;
+
+/**
+ * Empties a node without a failed request: first it gets no new tasks, then each service with a task on it starts new ones elsewhere
+ * before the old ones stop, and only then is it drained. What is bound to the node stops with it.
+ *
+ * @param withData go on although sites with data on its disk will be down until it is active again
+ * @throws TerraceError `TERRACE_NO_SUCH_NODE`, `TERRACE_NODE_HAS_DATA`, `TERRACE_POOL_FULL`, `TERRACE_NODE_BUSY`
+ */
+export async function drain(name: string, withData: boolean, run: Maintenance): Promise<void> {
+  const pool = await readPool(run.docker);
+  const node = nodeNamed(pool, name);
+  if (node.availability === "drain" && tasksOn(pool, node).length === 0)
+    return run.report(`${name} is drained already`);
+  const { movable, bound } = sorted(pool, node);
+  requireData(node, bound, withData);
+  requireRoom(pool, node);
+  if (node.availability === "active") await setAvailability(node, "pause", run);
+  run.report(`${name} gets no new containers`);
+  await mapLimit(PARALLEL, movable, async (service) => {
+    await restart(service, run);
+    run.report(`${service.site || service.name} moved`);
+  });
+  await setAvailability(node, "drain", run);
+  await isEmpty(node, run);
+  run.report(`${name} is drained`);
+}
+
+/** Gives a node tasks again, and services whose containers are all on one node another one to stand on. */
+export async function activate(name: string, spread: boolean, run: Maintenance): Promise<void> {
+  const node = nodeNamed(await readPool(run.docker), name);
+  if (node.availability !== "active") await setAvailability(node, "active", run);
+  run.report(`${name} takes containers`);
+  if (!spread) return;
+  const pool = await readPool(run.docker);
+  const crowded = pool.services.filter((service) => isOurs(service) && isCrowded(service, pool));
+  await mapLimit(PARALLEL, crowded, async (service) => {
+    await restart(service, run);
+    run.report(`${service.site || service.name} spread`);
+  });
+}
+
+export function nodeNamed({ nodes }: PoolState, name: string): NodeState {
+  const found = nodes.find((node) => node.name === name) ?? nodes.find(({ hostname }) => hostname === name);
+  if (found !== undefined) return found;
+  throw new TerraceError("TERRACE_NO_SUCH_NODE", `there is no node ${name} in the Swarm`, {
+    next: `the nodes are ${nodes.map((node) => node.name).join(", ")}`,
+    exitCode: 2,
+  });
+}
+
+/** Services of others are Swarm's to move, by its own ways. */
+function isOurs({ platform }: ServiceState): boolean {
+  return platform !== "";
+}
+
+function tasksOn({ services }: PoolState, node: NodeState): ServiceState[] {
+  return services.filter(({ tasks }) => tasks.some((task) => task.node === node.id));
+}
+
+/** Services with tasks on a node: those that can go elsewhere, and those that can't. Services of every node are neither. */
+function sorted(pool: PoolState, node: NodeState): { movable: ServiceState[]; bound: ServiceState[] } {
+  const there = tasksOn(pool, node).filter((service) => isOurs(service) && service.asks.replicas !== "global");
+  const others = pool.nodes.filter(
+    ({ id, state, availability }) => id !== node.id && state === "ready" && availability === "active",
+  );
+  const isBound = ({ asks, data }: ServiceState) => data || !others.some((other) => allows(asks.constraints, other));
+  return { movable: there.filter((service) => !isBound(service)), bound: there.filter(isBound) };
+}
+
+function requireData(node: NodeState, bound: ServiceState[], withData: boolean): void {
+  if (bound.length === 0 || withData) return;
+  const names = bound
+    .map(({ site, name }) => site || name)
+    .sort()
+    .join(", ");
+  throw new TerraceError(
+    "TERRACE_NODE_HAS_DATA",
+    `${node.name}: ${names} cannot move, because of data on its disk or a constraint`,
+    {
+      where: `node ${node.name}`,
+      why: "while the node is drained they are down",
+      next: `to do it all the same: terrace pool drain ${node.name} --with-data`,
+    },
+  );
+}
+
+function requireRoom(pool: PoolState, node: NodeState): void {
+  const missing = missingWithout(pool, node.id);
+  if (missing === undefined) return;
+  throw new TerraceError("TERRACE_POOL_FULL", `${node.name} cannot be drained: ${missing}`, {
+    where: `node ${node.name}`,
+    next: "give the pool more memory or another node, or let sites reserve less; `terrace pool` shows who reserves what",
+  });
+}
+
+/** Fewer nodes than it could be on: after a lost node came back, or was drained. */
+export function isCrowded({ asks, tasks, data }: ServiceState, { nodes }: PoolState): boolean {
+  if (asks.replicas === "global" || asks.replicas < 2 || data) return false;
+  const open = nodes.filter(({ state, availability }) => state === "ready" && availability === "active");
+  const possible = open.filter((node) => allows(asks.constraints, node)).length;
+  return new Set(tasks.map(({ node }) => node)).size < Math.min(asks.replicas, possible);
+}
+
+interface RawNode {
+  Version: { Index: number };
+  Spec: object;
+}
+
+async function setAvailability(
+  node: NodeState,
+  availability: NodeState["availability"],
+  { docker, signal }: Maintenance,
+): Promise<void> {
+  await again(signal, async () => {
+    const { Version, Spec } = await get<RawNode>(docker, `/nodes/${node.id}`);
+    await call(
+      docker,
+      "POST",
+      `/nodes/${node.id}/update`,
+      { version: Version.Index },
+      { ...Spec, Availability: availability },
+    );
+  });
+}
+
+/** Replaces all tasks of a service in the order that it has for updates, and waits for the end of that. */
+async function restart({ id, name, site }: ServiceState, { docker, signal }: Maintenance): Promise<void> {
+  const started = await again(signal, async () => {
+    const { Version, Spec, UpdateStatus } = await get<RawService>(docker, `/services/${id}`);
+    const count = (Spec.TaskTemplate?.ForceUpdate ?? 0) + 1;
+    const body = { ...Spec, TaskTemplate: { ...Spec.TaskTemplate, ForceUpdate: count } };
+    await call(docker, "POST", `/services/${id}/update`, { version: Version.Index }, body);
+    return UpdateStatus?.StartedAt;
+  });
+  for (const until = Date.now() + LIMIT; ; await sleep(POLL, undefined, { signal })) {
+    const { UpdateStatus } = await get<RawService>(docker, `/services/${id}`);
+    const own = UpdateStatus?.StartedAt !== started;
+    if (own && UpdateStatus?.State === "completed") return;
+    const failed = own && /^(paused|rollback_(paused|completed))$/.test(UpdateStatus?.State ?? "");
+    if (!failed && Date.now() < until) continue;
+    throw new TerraceError("TERRACE_NODE_BUSY", `${site || name} could not be moved`, {
+      where: name,
+      why: UpdateStatus?.Message ?? "it took longer than five minutes",
+      next: "nothing was stopped; see `terrace status` and `terrace logs`, then run this again",
+    });
+  }
+}
+
+/** Waits until nothing runs on a drained node any more. */
+async function isEmpty(node: NodeState, { docker, signal }: Maintenance): Promise<void> {
+  const filters = { node: [node.id] };
+  for (const until = Date.now() + LIMIT; ; await sleep(POLL, undefined, { signal })) {
+    const tasks = await get<{ Status: { State: string } }[] | null>(docker, "/tasks", { filters });
+    const left = (tasks ?? []).filter(({ Status }) => /^(starting|running|preparing|ready)$/.test(Status.State)).length;
+    if (left === 0 || node.state === "down") return;
+    if (Date.now() < until) continue;
+    throw new TerraceError("TERRACE_NODE_BUSY", `${node.name}: ${left} containers did not stop`, {
+      where: `node ${node.name}`,
+      next: "docker node ps tells which; run this again",
+    });
+  }
+}
+
+/** Swarm itself writes to nodes and services: what was read may be old by the time it is written. */
+async function again<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      const stale = String(error).includes("update out of sequence") || isBroken(error);
+      if (!stale || attempt === 10) throw error;
+      await sleep(200, undefined, { signal });
+    }
+  }
+}

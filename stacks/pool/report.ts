@@ -1,0 +1,44 @@
+import { readFile } from "node:fs/promises";
+import type Dockerode from "dockerode";
+import { checkFit, type NodeUsage, type PoolUsage, usage } from "../../modules/capacity/index.ts";
+import { readPool } from "../../modules/docker/index.ts";
+import { parseUsed, readUsed, type Used } from "../../modules/nodes/index.ts";
+import type { Platform } from "../../modules/platform/index.ts";
+import { mapLimit } from "../limit.ts";
+
+export interface PoolReport {
+  usage: Omit<PoolUsage, "nodes">;
+  nodes: (NodeUsage & {
+    roles: string[];
+    /** `undefined` where it cannot be asked. */
+    used: Used | undefined;
+  })[];
+  /** What the loss of one node would mean, a sentence each. */
+  warnings: string[];
+}
+
+/** How full the pool is. Writes nothing. */
+export async function readPoolReport(docker: Dockerode, { pool }: Platform, root: string): Promise<PoolReport> {
+  const state = await readPool(docker);
+  const { nodes, ...rest } = usage(state);
+  const declared = new Map(pool.nodes.map((node) => [node.name, node]));
+  const used = await mapLimit(16, nodes, async ({ node }) => {
+    const known = declared.get(node.name);
+    if (known !== undefined) return readUsed(known, root);
+    return pool.driver === "local" && nodes.length === 1 ? readOwn() : undefined;
+  });
+  const rows = nodes.map((row, index) => {
+    const roles = [row.node.leader ? "leader" : row.node.role, ...(row.node.edge ? ["edge"] : [])];
+    return { ...row, roles, used: used[index] };
+  });
+  return { usage: rest, nodes: rows, warnings: checkFit(state, []).warnings };
+}
+
+/** What this machine uses, where it is the pool; an engine elsewhere (`DOCKER_HOST`) can't be asked. */
+async function readOwn(): Promise<Used | undefined> {
+  if ((process.env.DOCKER_HOST ?? "") !== "") return undefined;
+  const texts = await Promise.all(
+    ["/proc/meminfo", "/proc/loadavg"].map((path) => readFile(path, "utf8").catch(() => "")),
+  );
+  return parseUsed(texts.join(""));
+}
