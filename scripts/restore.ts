@@ -29,7 +29,7 @@ export const restore: Command = {
     const [{ backupCommand }, { listBackups, restoreSite }, { agreed }] = await Promise.all([
       import("./cli/backup-command.ts"),
       import("../stacks/backup/restore.ts"),
-      import("./cli/carry.ts"),
+      import("./cli/interact.ts"),
     ]);
     return backupCommand(input, "restore", async (context, [site = ""]) => {
       if (flag(input, "list")) return showList(input, await listBackups(context, site));
