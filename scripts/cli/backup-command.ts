@@ -4,8 +4,8 @@ import { connect } from "../../modules/docker/index.ts";
 import { formatSize } from "../../modules/units/index.ts";
 import { readBackups, requireEntry, requireList } from "../../stacks/backup/cluster.ts";
 import type { BackupContext } from "../../stacks/backup/run.ts";
-import { interruptible } from "./interact.ts";
 import { flag, type Input } from "./command.ts";
+import { interruptible } from "./interact.ts";
 import { note, paint, print, printJson } from "./output.ts";
 import { openWorkspace } from "./workspace.ts";
 
