@@ -40,7 +40,7 @@ export const FACTS: Record<DatabaseEngine, EngineFacts> = {
     port: 3306,
     folder: "/var/lib/mysql",
     sockets: "/run/mysqld",
-    health: ["mariadb-admin", "--protocol=tcp", "--host=127.0.0.1", "--connect-timeout=3", "ping"],
+    health: ["mariadb-admin", "--user=health", "--host=127.0.0.1", "--connect-timeout=3", "ping"],
   },
 };
 

@@ -44,18 +44,34 @@ export class Visitor {
 
   /** GET over TLS. Redirects are not followed. */
   get(name: string, path = "/", agent: https.Agent | false = false): Promise<Answer> {
+    return this.#send(name, path, agent);
+  }
+
+  /** POST over TLS: fields as a form, bytes as they are. */
+  post(name: string, path: string, body: Record<string, string> | Buffer, agent: https.Agent | false = false) {
+    const form = !Buffer.isBuffer(body);
+    const bytes = form ? Buffer.from(new URLSearchParams(body).toString()) : body;
+    return this.#send(name, path, agent, {
+      type: form ? "application/x-www-form-urlencoded" : "application/octet-stream",
+      bytes,
+    });
+  }
+
+  #send(name: string, path: string, agent: https.Agent | false, body?: { type: string; bytes: Buffer }) {
     const host = this.host(name);
+    const sent = body && { "content-type": body.type, "content-length": body.bytes.length };
     const options: https.RequestOptions = {
+      method: body === undefined ? "GET" : "POST",
       host: "127.0.0.1",
       port: this.ports.https,
       servername: host,
       path,
-      headers: { host: `${host}:${this.ports.https}` },
+      headers: { host: `${host}:${this.ports.https}`, ...sent },
       agent,
       timeout: 10_000,
     };
     if (this.root !== undefined) options.ca = this.root;
-    return new Promise((resolve, reject) => finish(https.request(options), resolve, reject));
+    return new Promise<Answer>((resolve, reject) => finish(https.request(options), resolve, reject, body?.bytes));
   }
 
   /** GET without TLS. */
@@ -70,9 +86,9 @@ export class Visitor {
     return new Promise((resolve, reject) => finish(http.request({ ...options, timeout: 10_000 }), resolve, reject));
   }
 
-  /** GET over TLS until the answer is as wanted, 15 s at most. */
-  async until(name: string, path: string, wanted: (answer: Answer) => boolean): Promise<Answer> {
-    const end = Date.now() + 15_000;
+  /** GET over TLS until the answer is as wanted, `limit` ms at most. */
+  async until(name: string, path: string, wanted: (answer: Answer) => boolean, limit = 15_000): Promise<Answer> {
+    const end = Date.now() + limit;
     for (;;) {
       const answer = await this.get(name, path).catch(() => undefined);
       if (answer !== undefined && wanted(answer)) return answer;
@@ -135,7 +151,12 @@ export class Visitor {
   }
 }
 
-function finish(call: http.ClientRequest, resolve: (answer: Answer) => void, reject: (error: Error) => void): void {
+function finish(
+  call: http.ClientRequest,
+  resolve: (answer: Answer) => void,
+  reject: (error: Error) => void,
+  body?: Buffer,
+): void {
   call.on("response", (answer) => {
     let body = "";
     answer.setEncoding("utf8");
@@ -150,5 +171,5 @@ function finish(call: http.ClientRequest, resolve: (answer: Answer) => void, rej
   });
   call.on("timeout", () => call.destroy(new Error("no answer within 10 s")));
   call.on("error", (error) => reject(Object.assign(error, { reused: call.reusedSocket })));
-  call.end();
+  call.end(body);
 }

@@ -67,9 +67,12 @@ accounts() {
   for user in "$DATABASE_USER" "${DATABASE_USER}_b"; do
     echo "CREATE USER IF NOT EXISTS '$user'@'%' ACCOUNT LOCK; GRANT ALL PRIVILEGES ON \`$granted\`.* TO '$user'@'%';"
   done
+  # May nothing but come in, from within the container: the health check.
+  echo "CREATE USER IF NOT EXISTS 'health'@'127.0.0.1';"
   echo "CREATE USER IF NOT EXISTS 'root'@'%'; GRANT ALL PRIVILEGES ON *.* TO 'root'@'%' WITH GRANT OPTION;"
-  echo "ALTER USER 'root'@'%' IDENTIFIED BY $(quoted /run/secrets/admin);"
-  echo "ALTER USER '$DATABASE_USER'@'%' IDENTIFIED BY $(quoted /run/secrets/password) ACCOUNT UNLOCK;"
+  # Not by echo, which reads backslashes in its own way.
+  printf "ALTER USER 'root'@'%%' IDENTIFIED BY %s;\n" "$(quoted /run/secrets/admin)"
+  printf "ALTER USER '%s'@'%%' IDENTIFIED BY %s ACCOUNT UNLOCK;\n" "$DATABASE_USER" "$(quoted /run/secrets/password)"
 }
 
 initialise() {

@@ -1,0 +1,85 @@
+import { randomBytes } from "node:crypto";
+import type Dockerode from "dockerode";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { listDatabases } from "../../modules/docker/index.ts";
+import { guestbookSite, writeGuestbook } from "../support/guestbook.ts";
+import { Workspace } from "../support/workspace.ts";
+
+interface Entry {
+  name: string;
+  text: string;
+}
+
+describe("a site with a database", () => {
+  let workspace: Workspace;
+  const file = randomBytes(200_000);
+  const database = (site: string) => `${workspace.name}-site-${site}_db`;
+
+  beforeAll(async () => {
+    workspace = await Workspace.create();
+    await workspace.pages("www", "portal");
+    await writeGuestbook(workspace);
+    await workspace.site("guest", guestbookSite("guest", "mariadb"));
+    await workspace.site("post-gres", guestbookSite("post-gres", "postgres"));
+    const { code, all } = await workspace.up();
+    expect(code, all).toBe(0);
+  }, 400_000);
+
+  afterAll(() => workspace?.destroy());
+
+  const entries = async (site: string) =>
+    (JSON.parse((await workspace.visitor.get(site, "/entries")).body) as Entry[]).map(({ name, text }) => [name, text]);
+
+  test.each(["guest", "post-gres"])("%s keeps rows and files when its containers are killed", async (site) => {
+    const { visitor, cluster } = workspace;
+    for (const number of [1, 2, 3])
+      expect((await visitor.post(site, "/entries", { name: `guest ${number}`, text: "红河's 梯田" })).status).toBe(201);
+    expect((await visitor.post(site, "/uploads/photo.bin", file)).status).toBe(201);
+    const killed = await Promise.all([database(site), cluster.web(site)].map((name) => cluster.container(name)));
+    for (const container of killed) await container.kill();
+    await Promise.all(killed.map((container) => container.wait()));
+    const home = await visitor.until(site, "/", ({ status }) => status === 200, 60_000);
+    expect(home.body).toContain("<p>entries: 3</p>\n<p>uploads: 1</p>");
+    expect(await entries(site)).toEqual([1, 2, 3].map((number) => [`guest ${number}`, "红河's 梯田"]));
+  });
+
+  test("what Terrace made of it is as the files say, and is found again from the cluster", async () => {
+    expect((await workspace.run("plan", "--detailed-exitcode")).all).toContain("No changes");
+    const found = await listDatabases(workspace.docker, workspace.name);
+    expect(found.map(({ site, engine, database, login }) => ({ site, engine, database, login }))).toEqual([
+      {
+        site: "guest",
+        engine: "mariadb",
+        database: "guest",
+        login: { number: 0, secret: `${workspace.name}-site-guest_db-password`, user: "guest" },
+      },
+      {
+        site: "post-gres",
+        engine: "postgres",
+        database: "post_gres",
+        login: { number: 0, secret: `${workspace.name}-site-post-gres_db-password`, user: "post_gres" },
+      },
+    ]);
+  });
+
+  test("the database has no way out, and nobody but its site reaches it", async () => {
+    const container = await workspace.cluster.container(database("guest"));
+    // Of the three columns Iface, Destination and Gateway: no route to everywhere.
+    expect(await run(container, ["cat", "/proc/net/route"])).not.toMatch(/^\S+\t00000000\t/m);
+    const { Config, HostConfig } = await container.inspect();
+    expect(Config.User).toBe("10001:10001");
+    expect(HostConfig).toMatchObject({ ReadonlyRootfs: true, CapDrop: ["ALL"] });
+    const web = await workspace.cluster.container(workspace.cluster.web("post-gres"));
+    expect(
+      await run(web, ["bash", "-c", `exec 3<>/dev/tcp/${database("guest")}/3306 && echo reached || echo no`]),
+    ).toContain("no");
+  });
+});
+
+async function run(container: Dockerode.Container, command: string[]): Promise<string> {
+  const exec = await container.exec({ Cmd: command, AttachStdout: true, AttachStderr: true });
+  const stream = await exec.start({});
+  const pieces: Buffer[] = [];
+  for await (const piece of stream as unknown as AsyncIterable<Buffer>) pieces.push(piece);
+  return Buffer.concat(pieces).toString("utf8");
+}
