@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { WRITES } from "../support/faulty-socket.ts";
 import { median, repeat } from "./measure.ts";
 import type { BenchName } from "./options.ts";
 import { bareCreates, StackPeer, siteSpecs, stackCli } from "./peers.ts";
@@ -93,11 +94,15 @@ async function noChange(rig: Rig, { stackAgain }: Times, rounds: number): Promis
   const what = `plan, no change, ${rig.count} real sites`;
   const value = median(plans);
   const note = `median of ${plans.length}`;
-  if (stackAgain.length === 0) return [{ what, value, unit: "ms", note: "peer not available" }];
+  const made = await rig.planCalls();
+  const writes = made.filter(WRITES);
+  if (writes.length > 0) throw new Error(`a plan wrote: ${writes.join(", ")}`);
+  const calls: Result = { what: `${what}: API calls`, value: made.length, unit: "calls", note: "none of them writes" };
+  if (stackAgain.length === 0) return [{ what, value, unit: "ms", note: "peer not available" }, calls];
   const peer = { name: "stack deploy", value: median(stackAgain) };
   const budget = { limit: 0.1, text: "<= 0.1 x" };
   const against = value / peer.value;
-  return [{ what, value, unit: "ms", peer, note, ...(rig.count >= MANY && { budget, against }) }];
+  return [{ what, value, unit: "ms", peer, note, ...(rig.count >= MANY && { budget, against }) }, calls];
 }
 
 /** MiB that the kernel says could be given to programs. */

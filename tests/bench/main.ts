@@ -5,6 +5,7 @@ import { quiet } from "./measure.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
 import { measurePlan } from "./plan-simulated.ts";
 import { compareSizes, measureReal, needsEngine } from "./real.ts";
+import { render } from "./render.ts";
 import { type Result, resultJson, resultTable } from "./report.ts";
 
 /** How what is under way on the real engine is taken down. */
@@ -48,12 +49,16 @@ async function measureAll(options: Options, results: Result[]): Promise<void> {
 async function main(args: string[]): Promise<void> {
   const options = parseOptions(args);
   if (options.help) return void process.stdout.write(`${USAGE}\n`);
+  if (options.render !== undefined) {
+    for (const file of await render(options.render)) progress(`wrote ${file}`);
+    return;
+  }
   progress("waiting until the machine has nothing else to do, a minute at most");
   const load = await quiet(60, cpus().length);
   progress(`load average ${load.toFixed(2)} on ${cpus().length} cores`);
   const [cpu] = cpus();
   const sizes = { cores: cpus().length, cpu: cpu?.model, memory: totalmem() };
-  const machine = { ...sizes, kernel: release(), node: process.version, load };
+  const machine = { ...sizes, kernel: release(), node: process.version, load, date: new Date().toISOString() };
   const results: Result[] = [];
   try {
     await measureAll(options, results);

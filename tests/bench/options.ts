@@ -15,6 +15,8 @@ export interface Options {
   /** Seconds of load for one measurement of the edge. */
   load: number;
   json: boolean;
+  /** Measure nothing: write the documentation from these results. */
+  render: string[] | undefined;
   /** Only show how it is used. */
   help: boolean;
 }
@@ -25,12 +27,14 @@ export const USAGE = `npm run bench -- [options]
   --full          also plan 10,000 sites against the simulated API
   --rounds N      how often each timing is taken (default 3)
   --quick         one round and short loads: whether it runs, not what it measures
-  --json          for machines`;
+  --json          for machines
+  --render FILES  measure nothing: write docs/performance.md and its plots from what --json printed earlier`;
 
 /** @throws Error with the usage where an option is wrong */
 export function parseOptions(args: string[]): Options {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args,
+    allowPositionals: true,
     options: {
       only: { type: "string" },
       sites: { type: "string", default: "15" },
@@ -38,12 +42,15 @@ export function parseOptions(args: string[]): Options {
       full: { type: "boolean", default: false },
       quick: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
+      render: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
   });
   const names = values.only?.split(",") ?? [...BENCHES];
   const unknown = names.filter((name) => !(BENCHES as readonly string[]).includes(name));
   if (unknown.length > 0) throw new Error(`there is no bench ${unknown.join(", ")}\n${USAGE}`);
+  if (values.render !== positionals.length > 0)
+    throw new Error(`files belong to --render, and to nothing else\n${USAGE}`);
   const sites = values.sites.split(",").map((text) => count(text, 2, 400));
   return {
     only: new Set(names as BenchName[]),
@@ -52,6 +59,7 @@ export function parseOptions(args: string[]): Options {
     rounds: values.rounds === undefined ? (values.quick ? 1 : 3) : count(values.rounds, 1, 50),
     load: values.quick ? 2 : 4,
     json: values.json,
+    render: values.render ? positionals : undefined,
     help: values.help,
   };
 }

@@ -22,7 +22,7 @@ export function verdict({ value, budget, against = value }: Result): Verdict {
   return (budget.atLeast ? against >= budget.limit : against <= budget.limit) ? "ok" : "over";
 }
 
-function ratio({ value, peer }: Result): number | undefined {
+export function ratio({ value, peer }: Result): number | undefined {
   return peer === undefined || peer.value === 0 ? undefined : value / peer.value;
 }
 

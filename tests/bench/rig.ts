@@ -6,6 +6,7 @@ import type Dockerode from "dockerode";
 import { get, type RawService, readRoot } from "../../modules/docker/index.ts";
 import { overlap } from "../../modules/networks/index.ts";
 import { removePlatform } from "../support/cleanup.ts";
+import { FaultySocket } from "../support/faulty-socket.ts";
 import { type Ended, Workspace } from "../support/workspace.ts";
 import { clearObjects } from "./clear.ts";
 import { requireDone, timed } from "./measure.ts";
@@ -63,6 +64,19 @@ export class Rig {
     const { result, wall } = await timed(() => this.workspace.run("plan", "--detailed-exitcode"));
     requireDone({ code: Number(result.code), output: result.all, wall, peak: undefined }, "terrace plan");
     return wall;
+  }
+
+  /** The calls to Docker that such a plan makes, seen by a proxy on its way. */
+  async planCalls(): Promise<string[]> {
+    const socket = await new FaultySocket().listen();
+    this.workspace.env = { DOCKER_HOST: `unix://${socket.path}` };
+    try {
+      await this.plan();
+      return socket.calls;
+    } finally {
+      this.workspace.env = {};
+      await socket.close();
+    }
   }
 
   /** The platform's root, which is another one each time that the platform is made from nothing. */
