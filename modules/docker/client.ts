@@ -34,7 +34,7 @@ export function agree(newest: number, oldest: number): string {
   if (newest < OLDEST) {
     throw new TerraceError(
       "TERRACE_DOCKER_TOO_OLD",
-      `Docker Engine speaks API ${newest}; Terrace needs ${OLDEST} or newer`,
+      `Docker Engine speaks API ${newest.toFixed(2)}; Terrace needs ${OLDEST} or newer`,
       {
         next: "upgrade Docker Engine to 20.10 or newer",
       },
@@ -43,7 +43,7 @@ export function agree(newest: number, oldest: number): string {
   if (oldest > NEWEST) {
     throw new TerraceError(
       "TERRACE_DOCKER_TOO_NEW",
-      `Docker Engine speaks API ${oldest} and newer; Terrace knows ${NEWEST}`,
+      `Docker Engine speaks API ${oldest.toFixed(2)} and newer; Terrace knows ${NEWEST}`,
       {
         next: "upgrade Terrace",
       },

@@ -19,7 +19,7 @@ export async function measurePlan(count: number, rounds: number): Promise<Result
   try {
     await writeFile(join(folder, "platform.yaml"), "platform: simulated\ndomain: simulated.localhost\n");
     await writeSites(folder, siteNames(count));
-    await deploy(folder, api);
+    await deploySimulated(folder, api);
     return await measure(folder, api, count, rounds);
   } finally {
     if (hostBefore === undefined) delete process.env.DOCKER_HOST;
@@ -30,7 +30,7 @@ export async function measurePlan(count: number, rounds: number): Promise<Result
 }
 
 /** Brings the simulated engine to the state that the files describe, by the engine that carries out every deploy. */
-async function deploy(root: string, api: EngineApi): Promise<void> {
+export async function deploySimulated(root: string, api: EngineApi): Promise<void> {
   const docker = await connect();
   const { platform, sites, problems, asOf } = await loadWorkspace({ root });
   if (platform === undefined || problems.length > 0) throw new Error(`bad workspace: ${JSON.stringify(problems)}`);

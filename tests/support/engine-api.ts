@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ApiError, type Json } from "./engine-api-forms.ts";
+import { asAnsweredBy, versionAnswer } from "./engine-api-modern.ts";
 import { type ApiAnswer, routes } from "./engine-api-routes.ts";
 import { SimulatedSwarm } from "./engine-api-swarm.ts";
 
@@ -13,6 +14,8 @@ export interface SeenCall {
   method: string;
   /** Without the API version and the query. */
   path: string;
+  /** The API version that was asked for, e.g. `1.41`. */
+  version: string | undefined;
 }
 
 /**
@@ -30,7 +33,8 @@ export interface EngineApiOptions {
 
 /**
  * A Docker Engine that exists only as its API, on a socket of its own: it keeps services, networks, secrets, configs and images in
- * memory and answers the calls that Terrace makes as Engine 20.10 does, down to the defaults that it adds to a specification.
+ * memory and answers the calls that Terrace makes as Engine 20.10 does, down to the defaults that it adds to a specification, or as
+ * a newer one does where it is told so.
  * `DOCKER_HOST` set to {@link host} makes any client use it. Nothing runs in it.
  */
 export class EngineApi {
@@ -97,7 +101,7 @@ export class EngineApi {
     const { method = "GET" } = incoming;
     const url = new URL(incoming.url ?? "/", "http://engine");
     const [, version, path = "/"] = /^(?:\/v(\d+\.\d+))?(\/.*)$/.exec(url.pathname) ?? [];
-    this.calls.push({ method, path });
+    this.calls.push({ method, path, version });
     const fault = this.#faults.get(this.calls.length);
     if (fault === "before") return void incoming.socket.destroy();
     const raw = await readAll(incoming);
@@ -124,7 +128,8 @@ export class EngineApi {
         const match = route.method === method ? route.expression.exec(path) : null;
         if (match === null) continue;
         const reference = decodeURIComponent(match[1] ?? "");
-        return route.run(this.swarm, { query, reference, body: parseBody(path, raw) });
+        const answer = route.run(this.swarm, { query, reference, body: parseBody(path, raw) });
+        return method === "GET" ? { ...answer, body: asAnsweredBy(Number(version), path, answer.body) } : answer;
       }
       throw new ApiError(404, `page not found: the simulated engine has no ${method} ${path}`);
     } catch (error) {
@@ -135,19 +140,27 @@ export class EngineApi {
 
   #version(): Json {
     const { newest, oldest } = this.#versions;
+    if (minorOf(newest) >= 44) return versionAnswer(newest, oldest);
     return { Version: "simulated", ApiVersion: newest, MinAPIVersion: oldest, Os: "linux", Arch: "amd64" };
   }
 
   #checkVersion(version: string): void {
     const { newest, oldest } = this.#versions;
-    const minor = (text: string) => Number(text.split(".")[1]);
-    if (minor(version) > minor(newest)) {
+    if (minorOf(version) > minorOf(newest)) {
       throw new ApiError(400, `client version ${version} is too new. Maximum supported API version is ${newest}`);
     }
-    if (minor(version) < minor(oldest)) {
-      throw new ApiError(400, `client version ${version} is too old. Minimum supported API version is ${oldest}`);
+    if (minorOf(version) < minorOf(oldest)) {
+      const upgrade = "please upgrade your client to a newer version";
+      throw new ApiError(
+        400,
+        `client version ${version} is too old. Minimum supported API version is ${oldest}, ${upgrade}`,
+      );
     }
   }
+}
+
+function minorOf(version: string): number {
+  return Number(version.split(".")[1]);
 }
 
 /** A reference may hold slashes (an image's does); what follows it in the pattern ends it. */
