@@ -88,9 +88,10 @@ describe.each([
     expect(allChanges(again).map(({ action, name, properties }) => [action, name, properties])).toEqual([]);
     expect(isEmpty(again)).toBe(true);
     const docker = await connect();
-    type Service = { ID: string; Version: { Index: number }; Spec: Record<string, never> };
+    type Spec = { TaskTemplate: { ContainerSpec: { Env?: string[] } } };
+    type Service = { ID: string; Version: { Index: number }; Spec: Spec };
     const service = await call<Service>(docker, "GET", "/services/newer-site-shop_web");
-    const spec = structuredClone(service.Spec) as { TaskTemplate: { ContainerSpec: { Env?: string[] } } };
+    const spec = structuredClone(service.Spec);
     spec.TaskTemplate.ContainerSpec.Env = ["ADDED=by hand"];
     await call(docker, "POST", `/services/${service.ID}/update`, { version: service.Version.Index }, spec);
     const [drift, ...others] = allChanges(await plan());
