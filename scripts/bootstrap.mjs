@@ -108,6 +108,12 @@ async function bench(args) {
   return (await run(process.execPath, ["--import", "tsx", join(root, "tests", "bench", "main.ts"), ...args])).code;
 }
 
+/** A real virtual server under QEMU: minutes, so it is no part of `test`. */
+async function testVm(args) {
+  const vitest = join(root, "node_modules", ".bin", "vitest");
+  return (await run(vitest, ["run", "--config", join(root, "vitest.vm.config.ts"), ...args])).code;
+}
+
 /** The checks in the order of their cost. All of them run, so that one run shows everything that is wrong. */
 async function test(args) {
   const bin = (name) => join(root, "node_modules", ".bin", name);
@@ -147,7 +153,7 @@ function countTests(file) {
   return { passed: result.numPassedTests, failed: result.numFailedTests + broken.length };
 }
 
-const TASKS = { start, test, faults, bench };
+const TASKS = { start, test, faults, bench, "test:vm": testVm };
 
 async function main() {
   const [name = "", ...args] = process.argv.slice(2);

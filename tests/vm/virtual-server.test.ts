@@ -1,0 +1,180 @@
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { connectPool, joinPool, listNodes } from "../../modules/nodes/index.ts";
+import { cloudInit, cloudInitNetwork, type Pool, type PoolNode } from "../../modules/pool/index.ts";
+import { Connection, learnHostKey } from "../../modules/ssh/index.ts";
+import { Servers } from "../support/servers.ts";
+import { buildDisk, type Disk, requireTools, VirtualServer } from "../support/virtual-server.ts";
+
+/*
+ * One real virtual server, from nothing: a Debian disk, the very cloud-init document that the libvirt stack puts into its seed, and the
+ * code of `terrace pool up` that waits for it and joins it to a Swarm with another server. Without KVM this takes minutes.
+ */
+const MINUTE = 60_000;
+const LIMIT = 45 * MINUTE;
+const began = Date.now();
+
+function progress(line: string): void {
+  process.stdout.write(`${((Date.now() - began) / 1000).toFixed(0).padStart(6)} s  ${line}\n`);
+}
+
+let folder: string;
+let rig: Servers;
+let server: VirtualServer | undefined;
+let pool: Pool;
+const signal = new AbortController().signal;
+
+function node(name: string, address: string, roles: PoolNode["roles"]): PoolNode {
+  const ssh = { user: "root", port: 22, key: "pool" };
+  return { name, address, roles, labels: {}, availability: "active", ssh, machine: undefined };
+}
+
+/** A disk that was made before and is kept, where TERRACE_TEST_VM names a folder for that; a new one else. */
+async function diskOf(): Promise<Disk> {
+  const kept = process.env.TERRACE_TEST_VM;
+  if (kept === undefined) return buildDisk(join(folder, "disk"), progress);
+  const made: Disk = { image: join(kept, "disk.img"), kernel: join(kept, "vmlinuz"), initrd: join(kept, "initrd.img") };
+  await readFile(made.kernel).catch(() => buildDisk(kept, progress));
+  const image = join(folder, "disk.img");
+  await cp(made.image, image);
+  return { ...made, image };
+}
+
+async function nameServers(): Promise<string[]> {
+  const text = await readFile("/etc/resolv.conf", "utf8");
+  return [...text.matchAll(/^nameserver\s+(\d+\.\d+\.\d+\.\d+)/gm)].map((match) => match[1] ?? "");
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "terrace-vm-"));
+  await requireTools(progress);
+  const disk = await diskOf();
+  progress("starting the server that holds the Swarm");
+  rig = await Servers.create(1);
+  const address = (last: number) => rig.subnet.replace(/\.0\/24$/, `.${last}`);
+  await mkdir(join(folder, "secrets", "ssh"), { recursive: true });
+  await cp(rig.key, join(folder, "secrets", "ssh", "pool"));
+  await writeFile(join(folder, "secrets", "ssh", "known_hosts"), await rig.knownHosts());
+  const [n1, v1] = [node("n1", address(11), ["manager", "edge"]), node("v1", address(50), ["worker"])];
+  pool = { driver: "ssh", nodes: [n1, v1], libvirt: undefined };
+  const network = { bridge: "br0", range: rig.subnet, gateway: address(1), nameservers: await nameServers() };
+  const seed = {
+    userData: cloudInit(v1, await readFile(`${rig.key}.pub`, "utf8")),
+    metaData: "instance-id: test-v1\nlocal-hostname: v1\n",
+    networkConfig: cloudInitNetwork(v1, network) ?? "",
+  };
+  progress("switching the virtual server on");
+  server = await VirtualServer.boot(folder, disk, seed, `${rig.name}-sw`);
+}, LIMIT);
+
+afterAll(async () => {
+  await server?.powerOff();
+  await rig?.close();
+  await rm(folder, { recursive: true, force: true });
+}, 5 * MINUTE);
+
+function v1(): PoolNode & { address: string } {
+  const found = pool.nodes[1];
+  if (found?.address === undefined) throw new Error("no v1");
+  return { ...found, address: found.address };
+}
+
+test(
+  "it boots, takes its name, lets the key in, and cloud-init installs Docker Engine with our settings",
+  async () => {
+    const { name, address, ssh } = v1();
+    const target = { name, address, ssh };
+    await learnHostKey(target, folder, 20 * MINUTE, signal).catch(async (error) => {
+      throw new Error(`${String(error)}\n${await server?.console()}`);
+    });
+    progress("it answers over SSH; cloud-init installs Docker Engine");
+    const connection = await Connection.open(target, { root: folder, signal, patience: 60 });
+    try {
+      for (let said = "", done = false; !done; await sleep(5000)) {
+        const { stdout } = await connection.run("cloud-init status; tail -n 1 /var/log/cloud-init-output.log", {
+          limit: 120_000,
+        });
+        done = !/^status: (running|not run)/m.test(stdout);
+        const line = stdout.trim().split("\n").at(-1) ?? "";
+        if (line !== said) progress(`  ${line.slice(0, 100)}`);
+        said = line;
+      }
+      const run = async (script: string) => (await connection.run(script, { limit: 120_000 })).stdout.trim();
+      expect(await run("cloud-init status --long")).toMatch(/^status: done/);
+      expect(await run("hostname")).toBe("v1");
+      expect(await run("docker info --format '{{.LoggingDriver}} {{.Swarm.LocalNodeState}}'")).toBe(
+        "json-file inactive",
+      );
+      expect(await run("docker network inspect bridge --format '{{(index .IPAM.Config 0).Subnet}}'")).toBe(
+        "172.17.0.0/24",
+      );
+      expect(await run("systemctl is-enabled docker.service")).toBe("enabled");
+      // Nobody has a password.
+      expect(await run("passwd --status root | cut -d' ' -f2")).toBe("L");
+    } finally {
+      connection.close();
+    }
+  },
+  LIMIT,
+);
+
+test(
+  "it joins a Swarm as a worker, with nothing left to install or set",
+  async () => {
+    progress("joining it");
+    const report = (name: string, line: string) => progress(`${name}: ${line}`);
+    const outcomes = await joinPool(pool, { root: folder, platform: rig.name, encrypted: false, signal, report });
+    expect(outcomes.map(({ node: name, fault }) => [name, fault?.message])).toEqual([
+      ["n1", undefined],
+      ["v1", undefined],
+    ]);
+    const own = outcomes.find(({ node: name }) => name === "v1");
+    expect(own?.did).toEqual(["joined", "labelled"]);
+    expect(own?.notes).toEqual([]);
+    const docker = await connectPool(pool, folder);
+    const nodes = await listNodes(docker);
+    expect(
+      nodes.map(({ Description, Spec, Status }) => [Description?.Hostname, Spec.Role, Status.State]).sort(),
+    ).toEqual([
+      ["n1", "manager", "ready"],
+      ["v1", "worker", "ready"],
+    ]);
+  },
+  LIMIT,
+);
+
+test(
+  "a container runs on it",
+  async () => {
+    const { name, address, ssh } = v1();
+    const connection = await Connection.open({ name, address, ssh }, { root: folder, signal, patience: 60 });
+    // The smallest image that there is here: one program and the library that it needs.
+    const files = "bin/sleep lib/x86_64-linux-gnu/libc.so.6 lib64/ld-linux-x86-64.so.2";
+    const made = await connection.run(`tar -C / --dereference -c ${files} | docker import - test/sleep:1`, {
+      limit: 5 * MINUTE,
+    });
+    connection.close();
+    expect(made.code, made.stderr).toBe(0);
+    const docker = await connectPool(pool, folder);
+    await docker.createService({
+      Name: "sleeper",
+      TaskTemplate: {
+        ContainerSpec: { Image: "test/sleep:1", Command: ["/bin/sleep", "1000"] },
+        Placement: { Constraints: ["node.hostname == v1"] },
+      },
+      Mode: { Replicated: { Replicas: 1 } },
+    });
+    progress("waiting for its container");
+    await expect
+      .poll(async () => (await docker.listTasks()).map(({ Status }) => Status?.State), {
+        timeout: 10 * MINUTE,
+        interval: 2000,
+      })
+      .toEqual(["running"]);
+    progress("done");
+  },
+  LIMIT,
+);
