@@ -14,13 +14,15 @@ export const backup: Command = {
   ],
   subcommands: [runBackup],
   async run(input) {
-    const [{ openWorkspace }, { connect }, { overview }, { backupTable }] = await Promise.all([
+    const [{ openWorkspace }, { connectTo }, { overview }, { backupTable }] = await Promise.all([
       import("./cli/workspace.ts"),
-      import("../modules/docker/index.ts"),
+      import("./cli/engine.ts"),
       import("../stacks/backup/overview.ts"),
       import("./cli/backup-table.ts"),
     ]);
-    const [{ platform }, docker] = await Promise.all([openWorkspace(input, "platform"), connect()]);
+    const workspace = await openWorkspace(input, "platform");
+    const { platform } = workspace;
+    const docker = await connectTo(workspace);
     const seen = await overview(docker, platform.name, new Date());
     if (flag(input, "json")) printJson(seen);
     else {

@@ -41,8 +41,11 @@ const PATIENCE = 8_000;
 export async function apply(plan: Plan, context: ApplyContext): Promise<Outcome[]> {
   const run: Run = { ...context, ids: idsOf(plan.live) };
   await carryOut(plan.base, run);
+  // Other nodes get their images from the registry, so it comes first.
+  const [first, extras] = split(plan.extras, ({ stack }) => stack === "registry");
+  await carryOut(first, run);
   const edge = startEdge(plan, run);
-  await carryOut(plan.extras, run);
+  await carryOut(extras, run);
   const deployed = await deploySites(plan, run, context.edges);
   await edge.up;
   const published = await publishRoutes(plan, heldBack(plan, deployed), run, context.edges);
@@ -52,8 +55,13 @@ export async function apply(plan: Plan, context: ApplyContext): Promise<Outcome[
   );
   const down = new Set(outcomes.filter(({ fault }) => fault !== undefined).map(({ site }) => siteStack(site)));
   await remove([...deletions(plan).filter(({ stack }) => !down.has(stack)), ...published.unwanted], run);
+  await context.images?.settle();
   await removeOldImages(context.docker, imagesInUse(plan));
   return outcomes;
+}
+
+function split<T>(list: T[], chosen: (item: T) => boolean): [T[], T[]] {
+  return [list.filter(chosen), list.filter((item) => !chosen(item))];
 }
 
 /**

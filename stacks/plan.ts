@@ -18,7 +18,7 @@ import {
 } from "../modules/engine/index.ts";
 import { objectName, siteStack, stackSite } from "../modules/names/index.ts";
 import type { Platform } from "../modules/platform/index.ts";
-import { spreadLabels } from "../modules/pool/index.ts";
+import { isJoined, spreadLabels } from "../modules/pool/index.ts";
 import { type Site, siteState } from "../modules/site/index.ts";
 import { withCapacity } from "./capacity.ts";
 import { describe } from "./describe.ts";
@@ -72,7 +72,8 @@ export async function makePlan(request: PlanRequest): Promise<Plan> {
   if (request.only.length === 0) refuseLostFiles(request.sites, live, liveModel);
   const reality = { served: servedSites(liveModel), unsettled: unsettledServices(objects) };
   const sites = await mapLimit(EVALUATIONS, request.sites, (site) => planSite(site, planning, reality));
-  const edge = { platform: platform.name, images, model: wantedModel(request, liveModel) };
+  const model = wantedModel(request, liveModel);
+  const edge = { platform: platform.name, images, model, labelled: isJoined(platform.pool) };
   const edgeChanges = removedByHand(await stackChanges(edgeSource(edge), planning), live.ofStack("edge").length > 0);
   planning.cache.save();
   return withCapacity(docker, {

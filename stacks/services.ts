@@ -4,6 +4,7 @@ import type { Platform } from "../modules/platform/index.ts";
 import type { Site } from "../modules/site/index.ts";
 import { backupService } from "./backup/service.ts";
 import type { PlatformImages } from "./images.ts";
+import { registryService } from "./registry/source.ts";
 
 /** A stack's program, loaded only where it must run, and the plain data that decides what it wants. */
 export interface StackSource {
@@ -37,4 +38,4 @@ export interface PlatformService {
 }
 
 /** Every service of the platform's own, in the order in which they come up. */
-export const platformServices: readonly PlatformService[] = [backupService];
+export const platformServices: readonly PlatformService[] = [registryService, backupService];

@@ -6,6 +6,8 @@ import { get } from "./call.ts";
 export interface ClusterObjects {
   services: RawService[];
   networks: RawNetwork[];
+  /** Networks that services name and that are not the platform's: `host`, the network of a node itself. */
+  foreign: RawNetwork[];
   secrets: RawContent[];
   configs: RawContent[];
   /** References (`name:tag`) of all images of the engine, with their ids: a site may use any of them. */
@@ -64,6 +66,7 @@ export async function readCluster(docker: Dockerode, platform: string): Promise<
     get<{ Id: string; Created: number; RepoTags: string[] | null }[] | null>(docker, "/images/json"),
   ]);
   return {
+    foreign: await foreignNetworks(docker, services ?? [], networks ?? []),
     services: services ?? [],
     networks: networks ?? [],
     secrets: secrets ?? [],
@@ -72,4 +75,13 @@ export async function readCluster(docker: Dockerode, platform: string): Promise<
       (RepoTags ?? []).map((reference) => ({ reference, id: Id, created: Created })),
     ),
   };
+}
+
+/** Swarm keeps networks by id. Those of the platform are read at once; there is hardly ever another one. */
+function foreignNetworks(docker: Dockerode, services: RawService[], own: RawNetwork[]): Promise<RawNetwork[]> {
+  const known = new Set(own.flatMap(({ Id, Name }) => [Id, Name]));
+  const named = services.flatMap(({ Spec }) => Spec.TaskTemplate?.Networks ?? []).map(({ Target }) => Target);
+  const unknown = [...new Set(named)].filter((target) => !known.has(target));
+  const read = (id: string) => get<RawNetwork>(docker, `/networks/${id}`).catch(() => undefined);
+  return Promise.all(unknown.map(read)).then((found) => found.filter((network) => network !== undefined));
 }

@@ -8,7 +8,7 @@ import { type JsonObject, literal } from "./json.ts";
  * sites while it looks a name up, so that one site whose name answers slowly would hold up every other one; and its passive
  * health checks would count the failures of all sites against this one shared upstream. Neither is used.
  */
-function proxy(dial: string, more: { transport?: JsonObject; headers?: JsonObject }): JsonObject {
+function proxy(dial: string, more: { transport?: JsonObject; headers?: JsonObject; patience?: string }): JsonObject {
   return {
     handler: "reverse_proxy",
     upstreams: [{ dial }],
@@ -20,7 +20,7 @@ function proxy(dial: string, more: { transport?: JsonObject; headers?: JsonObjec
     },
     transport: {
       protocol: "http",
-      dial_timeout: "2s",
+      dial_timeout: more.patience ?? "2s",
       response_header_timeout: "60s",
       // Below the five seconds after which Node's server closes an idle connection: it must not close under a request.
       keep_alive: { idle_timeout: "4s", max_idle_conns_per_host: 128, probe_interval: "30s" },
@@ -34,7 +34,8 @@ function proxy(dial: string, more: { transport?: JsonObject; headers?: JsonObjec
 
 /** The one handler through which all services of sites are reached: their route only names the upstream. */
 export function serviceProxy(): JsonObject {
-  return proxy("{http.vars.upstream}", {});
+  // A task on a node that was just lost is in the DNS for some seconds more: within these, another one is found.
+  return proxy("{http.vars.upstream}", { patience: "500ms" });
 }
 
 /** The trailing dot keeps the host's search domains out of the look-up. */

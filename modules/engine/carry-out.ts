@@ -14,7 +14,7 @@ import {
   type RawService,
   type ServiceWatch,
 } from "../docker/index.ts";
-import { isBase } from "../names/index.ts";
+import { isBase, isOwnImage } from "../names/index.ts";
 import type { LiveIndex } from "./diff.ts";
 import type { Change, Desired, Json, KindName } from "./model.ts";
 
@@ -37,6 +37,20 @@ export interface Run {
   making?<T>(work: () => Promise<T>): Promise<T>;
   /** Shared by all who wait for services at the same time. */
   watch?: ServiceWatch;
+  /** Brings images to the nodes of a pool; absent where there is one node, which has them. */
+  images?: ImageSupply;
+}
+
+/** How the nodes of a pool get images that are made on one of them. */
+export interface ImageSupply {
+  /** Takes an image from the pool's registry; false where it has none. */
+  take(reference: string): Promise<boolean>;
+  /** An image was made on this engine. */
+  made(reference: string): void;
+  /** Has every node able to run an image, and returns the reference by which it is. */
+  place(reference: string, stack: string): Promise<string>;
+  /** Brings all images of this run to all nodes, so that none needs the registry to take over from another. */
+  settle(): Promise<void>;
 }
 
 /** A service that others depend on did not come up, so nothing was done with those. */
@@ -105,7 +119,8 @@ async function mutate(change: Change, run: Run): Promise<void> {
 async function create(desired: Desired, run: Run): Promise<string> {
   const { kind, name, spec } = desired;
   if (kind === "image") return createImage(desired, run);
-  const body = kind === "service" ? withIds(spec, run.ids) : { ...spec, Data: desired.payload?.reveal() };
+  const body =
+    kind === "service" ? await withIds(spec, desired.stack, run) : { ...spec, Data: desired.payload?.reveal() };
   for (let attempt = 1; ; attempt++) {
     try {
       const answer = await call<{ ID?: string; Id?: string }>(run.docker, "POST", `/${kind}s/create`, {}, body);
@@ -161,6 +176,7 @@ async function createImage(desired: Desired, run: Run, attempt = 1): Promise<str
 }
 
 async function makeImage(name: string, spec: Json, run: Run): Promise<string> {
+  if (isOwnImage(name) && (await run.images?.take(name))) return name;
   if (spec.Build === undefined) await fetchImage(name, run);
   else
     await buildImage(
@@ -168,6 +184,7 @@ async function makeImage(name: string, spec: Json, run: Run): Promise<string> {
       name,
       spec.Build as { context: string; dockerfile?: string; args?: Record<string, string> },
     );
+  run.images?.made(name);
   return name;
 }
 
@@ -186,7 +203,9 @@ async function update({ live }: Change, desired: Desired, run: Run): Promise<str
   }
   const path = `/${desired.kind}s/${live.id}`;
   const wanted =
-    desired.kind === "service" ? withIds(desired.spec, run.ids) : { ...live.spec, Labels: desired.spec.Labels };
+    desired.kind === "service"
+      ? await withIds(desired.spec, desired.stack, run)
+      : { ...live.spec, Labels: desired.spec.Labels };
   for (let attempt = 1; ; attempt++) {
     const { Version, Spec } = await get<RawService>(run.docker, path);
     const body = withRestarts(wanted, Spec.TaskTemplate?.ForceUpdate);
@@ -209,14 +228,15 @@ function withRestarts(spec: Json, count: number | undefined): Json {
   return { ...spec, TaskTemplate: { ...(spec.TaskTemplate as Json), ForceUpdate: count } };
 }
 
-/** A service's specification with the ids that Swarm wants beside the names of secrets and configs. */
-function withIds(spec: Json, ids: Map<string, string>): Json {
+/** A service's specification with the ids that Swarm wants beside the names of secrets and configs, and the image as nodes find it. */
+async function withIds(spec: Json, stack: string, { ids, images }: Run): Promise<Json> {
   const template = spec.TaskTemplate as { ContainerSpec: Json };
   const container = template.ContainerSpec;
   const resolve = (kind: KindName, key: string, items: unknown) =>
     (items as Json[] | undefined)?.map((item) => ({ ...item, [`${key}ID`]: ids.get(`${kind} ${item[`${key}Name`]}`) }));
   const resolved = {
     ...container,
+    Image: images === undefined ? container.Image : await images.place(container.Image as string, stack),
     Secrets: resolve("secret", "Secret", container.Secrets),
     Configs: resolve("config", "Config", container.Configs),
   };

@@ -1,11 +1,12 @@
 import { LABEL } from "../core/labels.ts";
 import type { ClusterObjects, RawContent, RawNetwork, RawService, RawSpec } from "../docker/index.ts";
+import { withoutDigest } from "../names/index.ts";
 import type { Json, KindName, Live } from "./model.ts";
 import { specHash } from "./normal.ts";
 
 /** The cluster's objects as the engine compares them. Pure: what was read goes in, normal forms come out. */
 export function toLive(objects: ClusterObjects, platform: string): Live[] {
-  const networkNames = new Map(objects.networks.map(({ Id, Name }) => [Id, Name]));
+  const networkNames = new Map([...objects.networks, ...objects.foreign].map(({ Id, Name }) => [Id, Name]));
   return [
     ...objects.networks.map(networkLive),
     ...objects.secrets.map((each) => contentLive("secret", each)),
@@ -21,8 +22,12 @@ function serviceLive(service: RawService, networkNames: Map<string, string>): Li
     ...each,
     Target: networkNames.get(each.Target) ?? each.Target,
   }));
+  const ContainerSpec = template.ContainerSpec && {
+    ...template.ContainerSpec,
+    Image: withoutDigest(template.ContainerSpec.Image ?? ""),
+  };
   // A count of restarts that somebody asked for is no part of what a service is to be.
-  const spec = { ...service.Spec, TaskTemplate: { ...template, Networks, ForceUpdate: undefined } };
+  const spec = { ...service.Spec, TaskTemplate: { ...template, ContainerSpec, Networks, ForceUpdate: undefined } };
   return { ...common("service", service.Spec), id: service.ID, version: service.Version.Index, spec: spec as Json };
 }
 

@@ -14,6 +14,7 @@ export const IMAGES = [
   { name: "postgres", edition: 1 },
   { name: "mariadb", edition: 1 },
   { name: "backup", edition: 1 },
+  { name: "registry", edition: 1 },
 ] as const satisfies readonly ImageRecipe[];
 
 /** The images that are built on the base. A stack declares those that it runs, so nobody builds what they do not use. */

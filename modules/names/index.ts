@@ -39,7 +39,7 @@ export function contentName(platform: string, stack: string, part: string, hash:
  * Images are named for a registry on the node itself: where none listens, the connection is refused at once and Swarm takes the local
  * image. Any other name costs a DNS look-up that can hang for seconds on a network without the open internet.
  */
-const REGISTRY = "127.0.0.1:5325";
+export const REGISTRY = "127.0.0.1:5325";
 
 /** The image of a part of a platform: `127.0.0.1:5325/honghe/site-finance:3f9c0a1b2c4d`. */
 export function imageName(platform: string, part: string, tag: string): string {
@@ -49,6 +49,16 @@ export function imageName(platform: string, part: string, tag: string): string {
 /** An image that all platforms of this engine share: `127.0.0.1:5325/terrace/static:3f9c0a1b2c4d`. */
 export function sharedImageName(part: string, tag: string): string {
   return imageName("terrace", part, tag);
+}
+
+/** Whether an image is one that Terrace builds itself. */
+export function isOwnImage(reference: string): boolean {
+  return reference.startsWith(`${REGISTRY}/`);
+}
+
+/** An image's name and tag without the digest that a registry gave it; the tag of our own says the same. */
+export function withoutDigest(reference: string): string {
+  return isOwnImage(reference) ? reference.replace(/@sha256:[0-9a-f]+$/, "") : reference;
 }
 
 /** Whether an image is the one that all of ours are built on. */

@@ -2,6 +2,7 @@
 
 export { connectPool, noQuorum } from "./connect.ts";
 export { type NodeEngine, openEngine } from "./engine.ts";
+export { PoolImages } from "./images.ts";
 export { joinPool } from "./join.ts";
 export { drainNode, nameOf, removeNode } from "./leave.ts";
 export { hostPort, listNodes, type RawNode } from "./swarm.ts";

@@ -5,6 +5,7 @@ import { Connection } from "../ssh/index.ts";
 import { belonging, requireOurs } from "./belongs.ts";
 import { engineOver, type NodeEngine, swarmOf, targetOf } from "./engine.ts";
 import { type NodeFacts, readFacts, requireFit } from "./facts.ts";
+import { seedRegistry } from "./images.ts";
 import { demoted, drainNode, nameOf, removeNode } from "./leave.ts";
 import { prepare } from "./prepare.ts";
 import { initSwarm, joinSwarm, leaveSwarm, listNodes, type RawNode, settled, tuneSwarm, updateNode } from "./swarm.ts";
@@ -52,7 +53,9 @@ async function guarded(member: Member, { signal, report }: JoinOptions, work: ()
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     member.outcome.fault = error instanceof TerraceError ? error : unexpected(member.node.name, error);
-    report(member.node.name, member.outcome.fault.message);
+    const { name } = member.node;
+    const { message } = member.outcome.fault;
+    report(name, message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message);
   }
 }
 
@@ -178,6 +181,7 @@ async function join(pool: Pool, member: Ready, manager: Ready, { report }: JoinO
   report(member.node.name, `joins as ${wantedRole(member.node)}`);
   await joinSwarm(member.engine, manager.engine, [manager.node]);
   member.outcome.did.push("joined");
+  await seedRegistry(manager.engine.docker, member.engine.docker);
 }
 
 /** The entry of what a node was before would stay as one that is down for ever. */

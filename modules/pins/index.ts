@@ -19,6 +19,7 @@ const keys = {
   postgres: pin("PostgreSQL, for sites that have such a database.", "registry.example.cn/terrace/postgres:1"),
   mariadb: pin("MariaDB, for sites that have such a database.", "registry.example.cn/terrace/mariadb:1"),
   backup: pin("Runs the jobs of backups.", "registry.example.cn/terrace/backup:1"),
+  registry: pin("The registry of a pool of several nodes.", "registry.example.cn/terrace/registry:1"),
 } satisfies Record<"base" | OwnImage, unknown>;
 
 const schema = z.strictObject(keys);

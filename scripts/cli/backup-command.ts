@@ -1,10 +1,10 @@
 import type { BackupRun } from "../../modules/backup/index.ts";
 import type { ExitCode } from "../../modules/core/errors.ts";
-import { connect } from "../../modules/docker/index.ts";
 import { formatSize } from "../../modules/units/index.ts";
 import { readBackups, requireEntry, requireList } from "../../stacks/backup/cluster.ts";
 import type { BackupContext } from "../../stacks/backup/run.ts";
 import { flag, type Input } from "./command.ts";
+import { connectTo } from "./engine.ts";
 import { interruptible } from "./interact.ts";
 import { note, paint, print, printJson } from "./output.ts";
 import { openWorkspace } from "./workspace.ts";
@@ -18,7 +18,9 @@ export async function backupCommand(
   reason: string,
   work: (context: BackupContext, sites: string[]) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const [{ platform }, docker] = await Promise.all([openWorkspace(input, "platform"), connect()]);
+  const workspace = await openWorkspace(input, "platform");
+  const { platform } = workspace;
+  const docker = await connectTo(workspace);
   const list = requireList(await readBackups(docker, platform.name), platform.name);
   const sites = input.arguments.length > 0 ? input.arguments : list.sites.map(({ site }) => site);
   for (const site of sites) requireEntry(list, site);

@@ -8,6 +8,7 @@ import { edgeAddresses } from "../../stacks/edges.ts";
 import { isEmpty, type Plan } from "../../stacks/model.ts";
 import { lockScopes } from "../../stacks/scopes.ts";
 import { flag, type Input } from "./command.ts";
+import { imageSupply } from "./engine.ts";
 import { agreed, interruptible } from "./interact.ts";
 import { errorJson, note, noteText, paint, print, printError, printJson } from "./output.ts";
 import type { Prepared } from "./prepare.ts";
@@ -79,19 +80,23 @@ async function requireFree({ docker, plan: { platform, base, edgeChanges } }: Pr
     return { name: objectName(platform.name, "platform", index === 0 ? "edge" : "control"), range };
   });
   if (networks.length > 0) await requireFreeRanges(docker, ranges);
+  // The ports of other machines can't be looked at from here: their edge says what is in its way.
+  if (platform.pool.driver !== "local") return;
   const own = objectName(platform.name, "edge", "caddy");
   if (!edgeChanges.some(({ name, action }) => name === own && action === "create")) return;
   await requirePorts({ docker, ports: [platform.edge.http, platform.edge.https], own });
 }
 
-async function run({ docker, plan }: Prepared, signal: AbortSignal): Promise<Outcome[]> {
+async function run(prepared: Prepared, signal: AbortSignal): Promise<Outcome[]> {
+  const { docker, plan } = prepared;
   const started = performance.now();
   const report = (line: string) =>
     note(`${paint.dim(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s`)}  ${line}`);
   const edges = edgeAddresses(plan.platform);
   const makeBase = (reference: string) => bootstrapBase(docker, reference, report);
   const root = () => readRoot(docker, plan.platform.name);
-  return apply(plan, { makeBase, docker, signal, report, edges, root });
+  const images = await imageSupply(prepared.workspace, { docker, signal, report });
+  return apply(plan, { makeBase, docker, signal, report, edges, root, images });
 }
 
 function report(outcomes: Outcome[], plan: Plan, brief: boolean): void {

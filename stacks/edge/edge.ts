@@ -13,6 +13,8 @@ export interface EdgeInputs {
   platform: string;
   images: PlatformImages;
   model: EdgeModel;
+  /** Whether only some nodes are edges: those with the label. */
+  labelled: boolean;
 }
 
 const MIB = 1024 * 1024;
@@ -21,16 +23,16 @@ const MIB = 1024 * 1024;
 export class Edge extends pulumi.ComponentResource {
   readonly #platform: string;
 
-  constructor(name: string, { platform, images, model }: EdgeInputs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, { platform, images, model, labelled }: EdgeInputs, opts?: pulumi.ComponentResourceOptions) {
     super("terrace:index:Edge", name, {}, opts);
     this.#platform = platform;
-    this.#proxy(images.edge.reference, model.ports);
+    this.#proxy(images.edge.reference, model.ports, labelled);
     this.#routes(images.static.reference, model);
     this.registerOutputs({});
   }
 
   /** Its specification says nothing of sites: a change of routes must not restart it. */
-  #proxy(image: string, ports: EdgeModel["ports"]): void {
+  #proxy(image: string, ports: EdgeModel["ports"], labelled: boolean): void {
     const platform = this.#platform;
     const ca = objectName(platform, "platform", "ca");
     const publish = (published: number, target: number) => ({
@@ -47,6 +49,8 @@ export class Edge extends pulumi.ComponentResource {
           containerSpec: {
             image,
             ...hardened,
+            // A connection to a node that is lost ends after some 3 s without an answer, not after a quarter of an hour.
+            sysctl: { "net.ipv4.tcp_retries2": "3" },
             env: { EDGE_CONFIG_URL: `http://${objectName(platform, "edge", "config")}:8080/caddy.json.gz` },
             mounts: [
               scratch(32),
@@ -66,6 +70,7 @@ export class Edge extends pulumi.ComponentResource {
             { name: objectName(platform, "platform", "edge") },
             { name: objectName(platform, "platform", "control") },
           ],
+          placement: labelled ? { constraints: [`node.labels.${LABEL.edge}==true`] } : undefined,
           resources: resources(512 * MIB, 2),
           restartPolicy,
           logDriver,

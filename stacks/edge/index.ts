@@ -1,3 +1,4 @@
+import { isJoined } from "../../modules/pool/index.ts";
 import { describe } from "../describe.ts";
 import { platformImages } from "../images.ts";
 import { openProject } from "../project.ts";
@@ -10,4 +11,5 @@ new Edge("edge", {
   platform: platform.name,
   images: await platformImages(platform.images),
   model: edgeModel(platform, routes),
+  labelled: isJoined(platform.pool),
 });

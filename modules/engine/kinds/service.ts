@@ -44,6 +44,7 @@ const containerSpec = z.strictObject({
   stopSignal: z.string().optional(),
   stopGracePeriod: goDuration.optional(),
   labels: labelList,
+  sysctl: z.record(z.string(), z.string()).optional(),
   mounts: z.array(mount).default([]),
   healthcheck: z
     .strictObject({
@@ -177,6 +178,7 @@ function container(spec: Inputs["taskSpec"]["containerSpec"]): Json {
     StopSignal: spec.stopSignal,
     StopGracePeriod: spec.stopGracePeriod,
     Labels: spec.labels,
+    Sysctls: spec.sysctl,
     Mounts: spec.mounts.map(mountSpec),
     Healthcheck: spec.healthcheck && {
       Test: spec.healthcheck.tests,

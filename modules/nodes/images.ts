@@ -1,0 +1,177 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type Dockerode from "dockerode";
+import { TerraceError } from "../core/errors.ts";
+import { LABEL } from "../core/labels.ts";
+import { get, type RawService } from "../docker/index.ts";
+import { isOwnImage } from "../names/index.ts";
+import type { Pool } from "../pool/index.ts";
+import { type NodeEngine, openEngine } from "./engine.ts";
+
+export interface SupplyOptions {
+  pool: Pool;
+  /** The manager on which images are made. */
+  docker: Dockerode;
+  /** The workspace's folder. */
+  root: string;
+  signal: AbortSignal;
+  report(line: string): void;
+}
+
+/** How long the registry may take to come up, in ms. */
+const PATIENCE = 90_000;
+/** The stack that serves the others' images, so its own image comes another way. */
+const REGISTRY_STACK = "registry";
+
+/**
+ * Brings images from the manager on which they are made to all nodes: through the pool's registry, once, and named by the digest that it
+ * gave. The registry's own image is copied over SSH.
+ */
+export class PoolImages {
+  readonly #options: SupplyOptions;
+  readonly #pushed = new Map<string, Promise<string>>();
+  readonly #made = new Set<string>();
+  #engines: Promise<NodeEngine[]> | undefined;
+  #copied: Promise<void> | undefined;
+
+  constructor(options: SupplyOptions) {
+    this.#options = options;
+  }
+
+  async take(reference: string): Promise<boolean> {
+    return pull(this.#options.docker, reference).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  made(reference: string): void {
+    this.#made.add(reference);
+  }
+
+  async place(reference: string, stack: string): Promise<string> {
+    if (!isOwnImage(reference)) return reference;
+    if (stack === REGISTRY_STACK) {
+      this.#copied ??= this.#copy(reference);
+      await this.#copied;
+      return reference;
+    }
+    this.#made.add(reference);
+    return `${reference}@${await this.#push(reference)}`;
+  }
+
+  /** What can't be brought to a node now, it takes from the registry when it needs it. */
+  async settle(): Promise<void> {
+    if (this.#made.size === 0) return;
+    this.#options.report(`bring ${this.#made.size} images to every node`);
+    await Promise.all([...this.#made].map((reference) => this.#push(reference)));
+    const bring = async ({ docker }: NodeEngine) => {
+      for (const reference of this.#made) await pull(docker, reference).catch(() => undefined);
+    };
+    await Promise.all((await this.#nodes()).map(bring));
+    this.#made.clear();
+  }
+
+  #push(reference: string): Promise<string> {
+    const known = this.#pushed.get(reference);
+    if (known !== undefined) return known;
+    const pushed = push(this.#options, reference);
+    this.#pushed.set(reference, pushed);
+    return pushed;
+  }
+
+  async #copy(reference: string): Promise<void> {
+    const { docker, report } = this.#options;
+    const nodes = await this.#nodes();
+    report(`copy ${reference} to ${nodes.map(({ node }) => node.name).join(", ")}`);
+    await Promise.all(nodes.map((engine) => copyImage(reference, docker, engine.docker)));
+  }
+
+  /** The engines of all nodes that answer. */
+  #nodes(): Promise<NodeEngine[]> {
+    const { pool, root, signal, report } = this.#options;
+    this.#engines ??= Promise.all(
+      pool.nodes.map((node) =>
+        openEngine(node, { root, signal }).catch((error: Error) => {
+          report(`${node.name}: ${error.message}; it takes its images when it is back`);
+        }),
+      ),
+    ).then((engines) => engines.filter((engine) => engine !== undefined));
+    return this.#engines;
+  }
+}
+
+/** A node that has just joined can't get the registry's own image from the registry that this image is to bring. */
+export async function seedRegistry(from: Dockerode, to: Dockerode): Promise<void> {
+  const services = await get<RawService[]>(from, "/services", {
+    filters: { label: [`${LABEL.stack}=${REGISTRY_STACK}`] },
+  });
+  const images = new Set(services.flatMap(({ Spec }) => Spec.TaskTemplate?.ContainerSpec?.Image ?? []));
+  for (const image of images) if (await has(from, image)) await copyImage(image, from, to);
+}
+
+/** Copies an image from one engine to another, as a stream; false where it is there. */
+export async function copyImage(reference: string, from: Dockerode, to: Dockerode): Promise<boolean> {
+  if (await has(to, reference)) return false;
+  const stream = await from.getImage(reference).get();
+  const answer = await to.loadImage(stream as NodeJS.ReadableStream & AsyncIterable<Buffer>);
+  for await (const _ of answer);
+  return true;
+}
+
+function has(docker: Dockerode, reference: string): Promise<boolean> {
+  return docker
+    .getImage(reference)
+    .inspect()
+    .then(
+      () => true,
+      () => false,
+    );
+}
+
+/** Pulls an image that is not there. */
+export async function pull(docker: Dockerode, reference: string): Promise<void> {
+  if (!(await has(docker, reference))) await follow(docker, await docker.pull(reference));
+}
+
+/** Pushes an image and returns its digest; a registry that is still on its way up is waited for. */
+async function push({ docker, signal, report }: SupplyOptions, reference: string): Promise<string> {
+  report(`push ${reference}`);
+  const at = reference.lastIndexOf(":");
+  const image = docker.getImage(reference.slice(0, at));
+  for (const until = Date.now() + PATIENCE; ; await sleep(1000, undefined, { signal })) {
+    signal.throwIfAborted();
+    try {
+      const stream = await image.push({ tag: reference.slice(at + 1), authconfig: { username: "", password: "" } });
+      return await digestOf(docker, stream);
+    } catch (error) {
+      if (Date.now() < until) continue;
+      throw new TerraceError("TERRACE_REGISTRY", `the pool's registry does not take ${reference}`, {
+        why: error instanceof Error ? error.message : String(error),
+        next: "docker service ps of the services PLATFORM-registry_* says why it is not up; then run this again",
+        cause: error,
+      });
+    }
+  }
+}
+
+async function digestOf(docker: Dockerode, stream: NodeJS.ReadableStream): Promise<string> {
+  const digest = (await follow(docker, stream)).map(({ aux }) => aux?.Digest).find(Boolean);
+  if (digest === undefined) throw new Error("it gave no digest");
+  return digest;
+}
+
+interface Progress {
+  error?: string;
+  aux?: { Digest?: string };
+}
+
+/** All that an engine says about a pull or a push; what went wrong on the way is one of the things it says. */
+function follow(docker: Dockerode, stream: NodeJS.ReadableStream): Promise<Progress[]> {
+  return new Promise((resolve, reject) => {
+    docker.modem.followProgress(stream, (error, events: Progress[]) => {
+      const fault = error?.message ?? events.find((event) => event.error !== undefined)?.error;
+      if (fault === undefined) resolve(events);
+      else reject(new Error(fault));
+    });
+  });
+}

@@ -1,0 +1,181 @@
+import { spawn } from "node:child_process";
+import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import https from "node:https";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { stringify } from "yaml";
+import { buildImage, connect } from "../../modules/docker/index.ts";
+import { bootstrapBase } from "../../modules/host/index.ts";
+import { copyImage } from "../../modules/nodes/images.ts";
+import { platformImages } from "../../stacks/images.ts";
+import { freeRanges } from "../support/ranges.ts";
+import { type ServerOptions, Servers } from "../support/servers.ts";
+import { ROOT } from "../support/sources.ts";
+
+export interface Ended {
+  code: number | string;
+  all: string;
+  stdout: string;
+}
+
+type NodeEntry = { name: string; address: string; roles: string[]; [key: string]: unknown };
+
+/** Servers, and a workspace whose pool they are. */
+export class PoolRig {
+  readonly servers: Servers;
+  readonly folder: string;
+  readonly #networks: { edge: string; control: string };
+  /** Of the platform, for visitors. */
+  ca: string | undefined;
+
+  private constructor(servers: Servers, folder: string, networks: { edge: string; control: string }) {
+    this.servers = servers;
+    this.folder = folder;
+    this.#networks = networks;
+  }
+
+  static async create(count: number): Promise<PoolRig> {
+    const servers = await Servers.create(count);
+    const folder = await mkdtemp(join(tmpdir(), "terrace-pool-"));
+    const rig = new PoolRig(servers, folder, await freeRanges(await connect()));
+    await rig.write("secrets/ssh/.keep", "");
+    await copyFile(servers.key, join(folder, "secrets/ssh/pool"));
+    await chmod(join(folder, "secrets/ssh/pool"), 0o600);
+    await rig.trustAll();
+    return rig;
+  }
+
+  get platform(): string {
+    return this.servers.name;
+  }
+
+  /** Puts the host keys of all servers where the client looks for them. */
+  async trustAll(): Promise<void> {
+    await this.write("secrets/ssh/known_hosts", await this.servers.knownHosts());
+  }
+
+  async add(options: ServerOptions = {}): Promise<void> {
+    await this.servers.add(options);
+    await this.trustAll();
+  }
+
+  node(name: string, roles: string[], more: object = {}): NodeEntry {
+    return { name, address: this.servers.get(name).address, roles, ...more };
+  }
+
+  /** This machine's kernel has no IPsec, so the control network is a plain one. */
+  async pool(nodes: NodeEntry[], more: object = {}): Promise<void> {
+    const networks = { ...this.#networks, encrypted: false, ...more };
+    const pool = { driver: "ssh", ssh: { key: "pool" }, nodes };
+    await this.write("platform.yaml", stringify({ platform: this.platform, domain: "pool.localhost", networks, pool }));
+  }
+
+  async pages(name: string, replicas: number, more: object = {}): Promise<void> {
+    await this.write(`site-content/${name}/index.html`, `<!doctype html><title>${name}</title><p>${name}</p>\n`);
+    const kind = name === "www" ? "portal" : "service";
+    const serve = { static: `site-content/${name}` };
+    await this.site(name, { title: name, kind, domains: [name], serve, scale: { replicas }, ...more });
+  }
+
+  site(name: string, content: object): Promise<void> {
+    return this.write(`site-configs/${name}.yaml`, stringify(content));
+  }
+
+  async write(path: string, text: string): Promise<void> {
+    await mkdir(dirname(join(this.folder, path)), { recursive: true });
+    await writeFile(join(this.folder, path), text);
+  }
+
+  /** Runs `terrace ARGS`; `killWhen` ends it with SIGKILL as soon as it has written that. */
+  run(args: string[], killWhen?: string): Promise<Ended> {
+    const child = spawn(process.execPath, [join(ROOT, "scripts/terrace.mjs"), ...args], {
+      cwd: this.folder,
+      env: { ...process.env, XDG_CACHE_HOME: join(this.folder, ".cache"), NO_COLOR: "1", DOCKER_HOST: "" },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let [stdout, all] = ["", ""];
+    const written = (piece: string) => {
+      all += piece;
+      if (killWhen !== undefined && all.includes(killWhen)) child.kill("SIGKILL");
+    };
+    child.stdout.setEncoding("utf8").on("data", (piece: string) => {
+      stdout += piece;
+      written(piece);
+    });
+    child.stderr.setEncoding("utf8").on("data", written);
+    return new Promise((resolve) =>
+      child.on("close", (code, signal) => resolve({ code: code ?? signal ?? "", all, stdout })),
+    );
+  }
+
+  async learnRoot(): Promise<void> {
+    this.ca = (await this.run(["trust"])).stdout;
+  }
+
+  /** The status of a visit through the edge of a server, over TLS, checked against the root; the fault's text where there is none. */
+  visit(site: string, server: string, limit = 20_000): Promise<string> {
+    const host = `${site}.pool.localhost`;
+    const address = this.servers.get(server).address;
+    return new Promise((resolve) => {
+      const call = https.request(
+        { host: address, port: 443, servername: host, headers: { host }, ca: this.ca, agent: false, timeout: limit },
+        (answer) => {
+          answer.resume();
+          answer.on("end", () => resolve(String(answer.statusCode)));
+          answer.on("error", (error) => resolve(error.message));
+        },
+      );
+      call.on("timeout", () => call.destroy(new Error("no answer")));
+      call.on("error", (error) => resolve(error.message));
+      call.end();
+    });
+  }
+
+  /** Visits until it answers with 200; ms that took. */
+  async until(site: string, server: string, limit: number): Promise<number> {
+    const started = Date.now();
+    for (;;) {
+      if ((await this.visit(site, server, 2000)) === "200") return Date.now() - started;
+      if (Date.now() - started > limit) throw new Error(`${site} does not answer at ${server} within ${limit} ms`);
+      await sleep(100);
+    }
+  }
+
+  /** What Swarm on a server says of its nodes: `NAME STATE ROLE AVAILABILITY`, by the names of the pool. */
+  async nodes(server: string): Promise<string[]> {
+    const docker = await this.servers.get(server).docker();
+    const nodes = (await docker.listNodes()) as {
+      Spec: { Labels?: Record<string, string>; Role: string; Availability: string };
+      Status: { State: string };
+    }[];
+    return nodes
+      .map(({ Spec, Status }) => `${Spec.Labels?.["terrace.node"]} ${Status.State} ${Spec.Role} ${Spec.Availability}`)
+      .sort();
+  }
+
+  /** The servers on which a site's tasks run. */
+  async placed(site: string, server: string): Promise<string[]> {
+    const script = `docker service ps -f desired-state=running --format '{{.Node}}' ${this.platform}-site-${site}_web`;
+    return (await this.servers.get(server).run(script)).trim().split("\n").sort();
+  }
+
+  /** Gives a server the images that all platforms share, as this machine has them: making them takes minutes. */
+  async seedImages(server: string): Promise<void> {
+    const here = await connect();
+    const there = await this.servers.get(server).docker();
+    const images = await platformImages({});
+    const tags = new Set((await here.listImages()).flatMap(({ RepoTags }) => RepoTags ?? []));
+    if (!tags.has(images.base)) await bootstrapBase(here, images.base, () => undefined);
+    await copyImage(images.base, here, there);
+    for (const { reference, build } of [images.static, images.edge, images.registry]) {
+      if (!tags.has(reference) && build !== undefined) await buildImage(here, reference, build);
+      await copyImage(reference, here, there);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.servers.close();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
