@@ -1,5 +1,6 @@
 import type Dockerode from "dockerode";
 import { LABEL } from "../core/labels.ts";
+import { formatSize } from "../units/index.ts";
 import { call, get, getBytes } from "./call.ts";
 import type { RawService } from "./read.ts";
 import { ServiceWatch } from "./watch.ts";
@@ -122,13 +123,28 @@ export function judge(
   }
   const pending = waiting?.Status.State === "pending" && waiting.Status.Err;
   if (pending && now - Date.parse(waiting.CreatedAt) > PENDING_LIMIT)
-    return { why: `no node can take it: ${pending}`, task: undefined };
+    return { why: `no node can take it: ${pending}; it asks for ${asked(service)}`, task: undefined };
   if (!late) return "waiting";
   const crash = newest(crashed);
   if (crash !== undefined) return { why: `it did not come up in time: ${taskFault(crash)}`, task: crash };
   if (waiting === undefined) return { why: "it did not come up in time: it has no task", task: undefined };
   const { State, Err } = waiting.Status;
   return { why: `it did not come up in time: its newest task is ${State}${Err ? ` (${Err})` : ""}`, task: waiting };
+}
+
+/** What a service asks of a node, so that what is missing can be told: Swarm says only which kind of thing it is. */
+function asked({ Spec }: RawService): string {
+  const { Resources, Placement } = (Spec.TaskTemplate ?? {}) as {
+    Resources?: { Reservations?: { MemoryBytes?: number; NanoCPUs?: number } };
+    Placement?: { Constraints?: string[] };
+  };
+  const { MemoryBytes: memory, NanoCPUs: cpu } = Resources?.Reservations ?? {};
+  const asks = [
+    memory && `${formatSize(memory)} of memory`,
+    cpu && `${cpu / 1e9} CPU`,
+    ...(Placement?.Constraints ?? []).map((constraint) => `a node with ${constraint}`),
+  ].filter(Boolean);
+  return asks.length === 0 ? "no resource and no special node" : asks.join(", ");
 }
 
 function taskFault({ Status }: RawTask): string {

@@ -47,6 +47,12 @@ function task(state: string, part: TaskPart = {}): RawTask {
   };
 }
 
+/** A service whose tasks ask something of their node. */
+function asking(...parts: object[]): RawService {
+  const one = service();
+  return { ...one, Spec: { ...one.Spec, TaskTemplate: Object.assign({ ...one.Spec.TaskTemplate }, ...parts) } };
+}
+
 const crash = (part: TaskPart = {}) => task("failed", { exit: 7, err: "task: non-zero exit (7)", ...part });
 
 const CASES: [string, RawService, RawTask[], string | RegExp][] = [
@@ -127,7 +133,16 @@ const CASES: [string, RawService, RawTask[], string | RegExp][] = [
     "no node",
     service(),
     [task("pending", { err: "no suitable node", age: 11 })],
-    "no node can take it: no suitable node",
+    "no node can take it: no suitable node; it asks for no resource and no special node",
+  ],
+  [
+    "no node with what is asked for",
+    asking(
+      { Resources: { Reservations: { MemoryBytes: 2 ** 40, NanoCPUs: 250_000_000 } } },
+      { Placement: { Constraints: ["node.labels.zone==b"] } },
+    ),
+    [task("pending", { err: "no suitable node (insufficient resources on 1 node)", age: 11 })],
+    "no node can take it: no suitable node (insufficient resources on 1 node); it asks for 1TiB of memory, 0.25 CPU, a node with node.labels.zone==b",
   ],
   ["no address", service(), [task("new", { age: 11 })], /Swarm has no address for it/],
 ];

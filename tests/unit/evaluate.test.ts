@@ -111,3 +111,26 @@ test.each([
 test("a program's own error is the evaluation's", async () => {
   await expect(evaluate(() => Promise.reject(new Error("no pages")), where)).rejects.toThrow("no pages");
 });
+
+test("a service that holds a host port and would start new tasks beside old ones is refused", async () => {
+  const ports = [{ publishMode: "host", publishedPort: 8080, targetPort: 80 }];
+  const order = (each: string) => ({ failureAction: "rollback", order: each });
+  const program = (update: string, rollback: string) => () =>
+    void new docker.Service(
+      "web",
+      service({
+        endpointSpec: { mode: "dnsrr", ports },
+        updateConfig: order(update),
+        rollbackConfig: order(rollback),
+      }),
+    );
+  await expect(desired(program("start-first", "stop-first"))).rejects.toMatchObject({
+    code: "TERRACE_HOST_PORT_ORDER",
+    message: "honghe-site-shop_web holds a port of its node, and its updateConfig is start-first",
+    where: "port 8080/tcp, mode host",
+    why: "two tasks can't hold one port of a node, so the new one would wait for ever",
+    next: "publish no port (the edge reaches services by name), or take the order stop-first",
+  });
+  await expect(desired(program("stop-first", "start-first"))).rejects.toThrow("its rollbackConfig is start-first");
+  expect(await desired(program("stop-first", "stop-first"))).toHaveLength(1);
+});

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { TerraceError } from "../../core/errors.ts";
 import { canonicalJson, shortHash } from "../../core/hash.ts";
 import { LABEL } from "../../core/labels.ts";
 import type { Resource } from "../evaluate.ts";
@@ -116,6 +117,7 @@ type Inputs = z.infer<typeof inputs>;
 /** The body of `POST /services/create` for a `docker.Service`, without the owner's labels. */
 export function serviceSpec(resource: Resource): { name: string; spec: Json; converge?: number } {
   const service = readInputs(resource, inputs);
+  refuseStuckUpdate(service);
   const { [LABEL.pids]: pids, ...labels } = service.labels;
   const template = taskTemplate(service, pids === undefined ? undefined : Number(pids));
   const container = template.ContainerSpec as Json;
@@ -135,6 +137,28 @@ export function serviceSpec(resource: Resource): { name: string; spec: Json; con
   };
   const converge = service.convergeConfig && { converge: service.convergeConfig.timeout / 1e6 };
   return { name: service.name, spec: JSON.parse(JSON.stringify(spec)) as Json, ...converge };
+}
+
+/**
+ * A new task that is to run beside the old one can't have its host port: Swarm would wait for a free node for ever, with the old
+ * version serving and the update called "updating".
+ *
+ * @throws TerraceError `TERRACE_HOST_PORT_ORDER`
+ */
+function refuseStuckUpdate({ name, endpointSpec, updateConfig, rollbackConfig }: Inputs): void {
+  const held = endpointSpec.ports?.find(({ publishMode }) => publishMode === "host");
+  const orders = { updateConfig, rollbackConfig };
+  const stuck = Object.entries(orders).find(([, config]) => config?.order === "start-first")?.[0];
+  if (held === undefined || stuck === undefined) return;
+  throw new TerraceError(
+    "TERRACE_HOST_PORT_ORDER",
+    `${name} holds a port of its node, and its ${stuck} is start-first`,
+    {
+      where: `port ${held.publishedPort}/${held.protocol}, mode host`,
+      why: "two tasks can't hold one port of a node, so the new one would wait for ever",
+      next: "publish no port (the edge reaches services by name), or take the order stop-first",
+    },
+  );
 }
 
 function taskTemplate({ taskSpec }: Inputs, pids: number | undefined): Json {
