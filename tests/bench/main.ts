@@ -11,6 +11,9 @@ import { type Result, resultJson, resultTable } from "./report.ts";
 /** How what is under way on the real engine is taken down. */
 let cleanUp: (() => Promise<void>) | undefined;
 
+/** Prints what was measured so far. */
+let show = () => {};
+
 function progress(line: string): void {
   process.stderr.write(`${new Date().toISOString().slice(11, 19)}  ${line}\n`);
 }
@@ -18,6 +21,7 @@ function progress(line: string): void {
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => {
     progress("stopping: everything that was made is removed");
+    show();
     (cleanUp?.() ?? Promise.resolve()).catch((error) => progress(String(error))).finally(() => process.exit(130));
   });
 }
@@ -60,10 +64,14 @@ async function main(args: string[]): Promise<void> {
   const sizes = { cores: cpus().length, cpu: cpu?.model, memory: totalmem() };
   const machine = { ...sizes, kernel: release(), node: process.version, load, date: new Date().toISOString() };
   const results: Result[] = [];
+  show = () => {
+    process.stdout.write(`${options.json ? resultJson(results, machine) : resultTable(results)}\n`);
+    show = () => {};
+  };
   try {
     await measureAll(options, results);
   } finally {
-    process.stdout.write(`${options.json ? resultJson(results, machine) : resultTable(results)}\n`);
+    show();
   }
 }
 

@@ -15,6 +15,8 @@ const FOLDER = "docs/performance";
 const PAGE = "docs/performance.md";
 const [BEGIN, END] = ["<!-- measured: made by npm run bench -- --render -->", "<!-- end of what is made -->"];
 
+const SOURCE = "Made from [what the bench printed](performance/results.json), on:";
+
 /** Writes tables and plots into the documentation from runs of the bench; what a later file measured again replaces what came before. */
 export async function render(files: string[]): Promise<string[]> {
   const runs = (await Promise.all(files.map(readRuns))).flat();
@@ -25,7 +27,7 @@ export async function render(files: string[]): Promise<string[]> {
   await writeFile(join(ROOT, FOLDER, "results.json"), `${JSON.stringify(runs, null, 1)}\n`);
   const page = await readFile(join(ROOT, PAGE), "utf8");
   const plots = drawn.map(({ file, chart }) => `![${chart.title}](performance/${file})`);
-  await writeFile(join(ROOT, PAGE), insert(page, [machines(runs), table(results), ...plots].join("\n\n")));
+  await writeFile(join(ROOT, PAGE), insert(page, [SOURCE, machines(runs), table(results), ...plots].join("\n\n")));
   return [PAGE, `${FOLDER}/results.json`, ...drawn.map(({ file }) => `${FOLDER}/${file}`)];
 }
 

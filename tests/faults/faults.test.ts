@@ -113,7 +113,10 @@ function watchSite(site: string): { failures: string[]; stop(): Promise<void> } 
   const seen = { stopped: false };
   const watch = (async () => {
     while (!seen.stopped) {
-      const answer = await workspace.visitor.get(site).catch((error) => ({ status: 0, body: String(error) }));
+      const visit = () => workspace.visitor.get(site).catch((error) => ({ status: 0, body: String(error) }));
+      let answer = await visit();
+      // A reload of the edge closes connections that have been silent for seconds; on a machine under load a handshake can be one.
+      if (answer.status === 0) answer = await visit();
       if (answer.status !== 200) failures.push(`${answer.status} ${answer.body}`);
       await sleep(50);
     }
