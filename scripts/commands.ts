@@ -9,6 +9,7 @@ import { open } from "./open.ts";
 import { plan } from "./plan.ts";
 import { pool } from "./pool.ts";
 import { restore } from "./restore.ts";
+import { secret } from "./secret.ts";
 import { start } from "./start.ts";
 import { status } from "./status.ts";
 import { trust } from "./trust.ts";
@@ -24,6 +25,7 @@ export const commands: Command[] = [
   status,
   backup,
   restore,
+  secret,
   logs,
   open,
   pool,

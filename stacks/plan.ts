@@ -129,7 +129,9 @@ async function planSite(site: Site, planning: Planning, reality: Reality): Promi
     const part = draft.source.kind === "none" ? undefined : draft.database;
     const login = part && databaseLogin(planning.live, platform.name, site.name, part);
     const spread = spreadLabels(platform.pool);
-    const inputs = await siteInputs({ root, platform: platform.name, date, spread }, site, planning.images, login);
+    const { networks, secrets } = platform;
+    const shared = { root, platform: platform.name, date, spread, encrypted: networks.encrypted, secrets };
+    const inputs = await siteInputs(shared, site, planning.images, login);
     // Secret values go into no file, not even as part of a hash.
     const remembered = Object.keys(inputs.secrets).length === 0 ? inputs : undefined;
     const program = async () => (await import("./site/site.ts")).siteProgram(inputs);

@@ -26,7 +26,11 @@ export async function listPlatform(docker: Dockerode, platform: string, withVolu
   return [
     ...of("service", cluster.services),
     ...of("config", cluster.configs),
-    ...of("secret", cluster.secrets),
+    // What belongs to data goes with the volumes.
+    ...of(
+      "secret",
+      cluster.secrets.filter(({ Spec }) => withVolumes || Spec.Labels?.[LABEL.keep] === undefined),
+    ),
     ...cluster.networks.map(({ Id, Name }): Doomed => ({ kind: "network", name: Name, id: Id })),
     ...(withVolumes
       ? (volumes.Volumes ?? []).map(({ Name }): Doomed => ({ kind: "volume", name: Name, id: Name }))

@@ -1,7 +1,7 @@
 /** Carries Pulumi programs out on Docker Swarm: evaluate, read, diff, carry out. */
 export { EvaluationCache } from "./cache.ts";
 export { carryOut, type ImageSupply, idsOf, NotConverged, type Run, remove } from "./carry-out.ts";
-export { toDesired } from "./desired.ts";
+export { ownerLabels, toDesired } from "./desired.ts";
 export { diffStack, isUnchanged, LiveIndex } from "./diff.ts";
 export { evaluate, type Program, type Resource } from "./evaluate.ts";
 export { toLive } from "./live.ts";

@@ -5,7 +5,7 @@ import type { Concern } from "../core/concern.ts";
 export interface Networks {
   edge: string;
   control: string;
-  /** Whether what the control network carries from node to node is encrypted. */
+  /** Whether what the control network and those of the databases carry from node to node is encrypted. */
   encrypted: boolean;
 }
 
@@ -42,7 +42,7 @@ const schema = z.strictObject({
     .optional()
     .meta({
       description:
-        "Whether the control network is encrypted between nodes. It needs IPsec (ESP) in every node's kernel; turn it off only where the nodes' own network is trusted or encrypted.",
+        "Whether the control network and those of the databases are encrypted between nodes. It needs IPsec (ESP) in every node's kernel; turn it off only where the nodes' own network is trusted or encrypted.",
       examples: [false],
       default: DEFAULT_NETWORKS.encrypted,
     }),

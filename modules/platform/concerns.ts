@@ -3,6 +3,7 @@ import { networks } from "../networks/index.ts";
 import { pins } from "../pins/index.ts";
 import { pool } from "../pool/index.ts";
 import { ports } from "../ports/index.ts";
+import { secretSources } from "../secrets/index.ts";
 import { tls } from "../tls/index.ts";
 import { platformDomain, platformName } from "./identity.ts";
 
@@ -15,5 +16,6 @@ export const platformConcerns = [
   pool,
   tls,
   platformBackup,
+  secretSources,
   pins,
 ] as const;

@@ -1,5 +1,6 @@
 export { type ContentFile, type ContentOptions, contentDigest, listContent } from "./content.ts";
 export { setPlatformKeys } from "./edit.ts";
+export { makeIdentity } from "./identity.ts";
 export { type LoadOptions, loadWorkspace, type Workspace } from "./load.ts";
 export { poolFiles, readAddresses, writeAddresses } from "./pool-files.ts";
-export { readSecrets } from "./secrets.ts";
+export { readSecrets, type SecretOrigin, secretOrigins, writeSecret } from "./secrets.ts";

@@ -12,6 +12,7 @@ import {
 } from "../../modules/backup/index.ts";
 import { TerraceError } from "../../modules/core/errors.ts";
 import { LABEL } from "../../modules/core/labels.ts";
+import { currentLogin } from "../../modules/database/login.ts";
 import { call, get, isBroken, type RawContent, type RawService } from "../../modules/docker/index.ts";
 import { objectName, siteStack } from "../../modules/names/index.ts";
 
@@ -175,17 +176,18 @@ async function databaseOf(
 ): Promise<LiveSite["database"]> {
   const stack = siteStack(site);
   const labels = db.Spec.Labels ?? {};
-  const name = objectName(platform, stack, "db-password");
-  const secrets = await get<RawContent[] | null>(docker, "/secrets", { filters: { name: [name] } });
-  const password = secrets?.find(({ Spec }) => Spec.Name === name);
-  if (password === undefined) return undefined;
+  const filters = { label: [`${LABEL.platform}=${platform}`, `${LABEL.site}=${site}`] };
+  const secrets = (await get<RawContent[] | null>(docker, "/secrets", { filters })) ?? [];
+  const login = currentLogin(secrets.map(({ Spec }) => ({ name: Spec.Name, labels: Spec.Labels ?? {} })));
+  const password = secrets.find(({ Spec }) => Spec.Name === login?.secret);
+  if (login === undefined || password === undefined) return undefined;
   return {
     engine: labels["terrace.database"] === "mariadb" ? "mariadb" : "postgres",
     host: "db",
     name: labels["terrace.database.name"] ?? site,
-    user: labels["terrace.database.user"] ?? site,
+    user: login.user,
     network: objectName(platform, stack, "internal"),
     constraints: db.Spec.TaskTemplate?.Placement?.Constraints ?? [],
-    password: { name, id: password.ID },
+    password: { name: login.secret, id: password.ID },
   };
 }

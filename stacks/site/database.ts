@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { LABEL } from "../../modules/core/labels.ts";
+import { randomSecret } from "../../modules/core/secret.ts";
 import { DATABASE_HOST, DATABASE_PART, type DatabasePart, FACTS } from "../../modules/database/index.ts";
 import { type Login, loginLabels, loginOf } from "../../modules/database/login.ts";
 import { objectName, siteStack } from "../../modules/names/index.ts";
@@ -25,6 +25,8 @@ export interface DatabaseInputs {
   site: string;
   part: DatabasePart;
   image: ImageRef;
+  /** Whether what it says to the site is encrypted between nodes. */
+  encrypted: boolean;
   /** What the site logs in with now; `undefined` where its database is yet to be made. */
   login: Login | undefined;
 }
@@ -49,9 +51,10 @@ export class Database extends pulumi.ComponentResource {
     const first = loginOf(platform, site, part.user, 0);
     this.login = inputs.login ?? first;
     this.network = this.#name(DATABASE_PART.network);
+    const options = inputs.encrypted ? { encrypted: "" } : undefined;
     const network = new docker.Network(
       "internal",
-      { name: this.network, driver: "overlay", attachable: true, internal: true, options: { encrypted: "" } },
+      { name: this.network, driver: "overlay", attachable: true, internal: true, options },
       { parent: this },
     );
     const admin = this.#password(DATABASE_PART.admin, {
@@ -74,7 +77,7 @@ export class Database extends pulumi.ComponentResource {
   /** Made once: another one would lock everybody out of the data. */
   #password(part: string, labels: Record<string, string>): { name: string; secret: docker.Secret } {
     const name = this.#name(part);
-    const data = pulumi.secret(Buffer.from(newPassword()).toString("base64"));
+    const data = pulumi.secret(Buffer.from(randomSecret().reveal()).toString("base64"));
     const options = { parent: this, ignoreChanges: ["data", "labels"] };
     return { name, secret: new docker.Secret(part, { name, data, labels: labelList(labels) }, options) };
   }
@@ -139,9 +142,4 @@ export class Database extends pulumi.ComponentResource {
     });
     return { type: "volume", source: this.#name(DATABASE_PART.volume), target, volumeOptions: { labels } };
   }
-}
-
-/** 192 random bits in 32 letters, digits, `-` and `_`: nothing that a configuration file would have to quote. */
-export function newPassword(): string {
-  return randomBytes(24).toString("base64url");
 }

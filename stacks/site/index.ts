@@ -18,7 +18,14 @@ if (site === undefined) {
 new Site(
   site.name,
   await siteInputs(
-    { root, platform: platform.name, date, spread: spreadLabels(platform.pool) },
+    {
+      root,
+      platform: platform.name,
+      date,
+      spread: spreadLabels(platform.pool),
+      encrypted: platform.networks.encrypted,
+      secrets: platform.secrets,
+    },
     site,
     await platformImages(platform.images),
   ),

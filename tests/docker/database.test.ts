@@ -27,6 +27,25 @@ describe("a site with a database", () => {
 
   afterAll(() => workspace?.destroy());
 
+  const login = async (site: string) => {
+    const found = (await listDatabases(workspace.docker, workspace.name)).find((each) => each.site === site);
+    if (found === undefined) throw new Error(`${site} has no database`);
+    return found.login;
+  };
+
+  /** Whether the password in a file of the database's own container opens the database for a user, over TCP. */
+  const canEnter = async (site: string, user: string, file: string) => {
+    const container = await workspace.cluster.container(database(site));
+    const address = "$(hostname -i)";
+    const client =
+      site === "guest"
+        ? `mariadb --host=${address} --user=${user} --password=$(cat /run/secrets/${file}) -e 'SELECT 1'`
+        : `PGPASSWORD=$(cat /run/secrets/${file}) psql --host=${address} --username=${user} post_gres -c 'SELECT 1'`;
+    return (await run(container, ["sh", "-c", `${client} >/dev/null 2>&1 && echo entered || echo refused`])).includes(
+      "entered",
+    );
+  };
+
   const entries = async (site: string) =>
     (JSON.parse((await workspace.visitor.get(site, "/entries")).body) as Entry[]).map(({ name, text }) => [name, text]);
 
@@ -40,6 +59,9 @@ describe("a site with a database", () => {
     await Promise.all(killed.map((container) => container.wait()));
     const home = await visitor.until(site, "/", ({ status }) => status === 200, 60_000);
     expect(home.body).toContain("<p>entries: 3</p>\n<p>uploads: 1</p>");
+    const first = (await login(site)).user;
+    expect(await canEnter(site, first, "password")).toBe(true);
+    expect(await canEnter(site, `${first}_b`, "password")).toBe(false);
     expect(await entries(site)).toEqual([1, 2, 3].map((number) => [`guest ${number}`, "红河's 梯田"]));
   });
 
@@ -61,6 +83,34 @@ describe("a site with a database", () => {
       },
     ]);
   });
+
+  test.each(["guest", "post-gres"])(
+    "the password of %s is rotated while visitors come, and no request fails",
+    async (site) => {
+      const before = await login(site);
+      const { result, load } = await workspace.visitor.during(site, () =>
+        workspace.run("secret", "rotate", site, "DB_PASSWORD", "--yes"),
+      );
+      expect(result.code, result.all).toBe(0);
+      expect(load.failures).toEqual([]);
+      expect(load.requests).toBeGreaterThan(100);
+      const after = await login(site);
+      expect(after).toMatchObject({ number: before.number + 1 });
+      expect(after.user).not.toBe(before.user);
+      expect((await workspace.visitor.post(site, "/entries", { name: "after", text: "it" })).status).toBe(201);
+      expect(await entries(site)).toContainEqual(["after", "it"]);
+      expect((await workspace.run("plan", "--detailed-exitcode")).all).toContain("No changes");
+      expect(await canEnter(site, before.user, "password")).toBe(false);
+      // Once more: it is the turn of the first user again, and the secret between the two is gone.
+      const again = await workspace.run("secret", "rotate", site, "DB_PASSWORD", "--yes");
+      expect(again.code, again.all).toBe(0);
+      expect(await login(site)).toMatchObject({ number: before.number + 2, user: before.user });
+      expect(await entries(site)).toContainEqual(["after", "it"]);
+      const secrets = (await workspace.docker.listSecrets()).map(({ Spec }) => Spec?.Name ?? "");
+      expect(secrets).not.toContain(after.secret);
+      expect((await workspace.visitor.post(site, "/entries", { name: "after", text: "two" })).status).toBe(201);
+    },
+  );
 
   test("the database has no way out, and nobody but its site reaches it", async () => {
     const container = await workspace.cluster.container(database("guest"));

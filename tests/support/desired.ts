@@ -39,6 +39,7 @@ export async function desiredOfSite(name: string, yaml: string, date: string): P
       site: name,
       part: draft.database,
       image: { reference: `${draft.database.engine}:content` },
+      encrypted: true,
       login: undefined,
     },
     spread: [],

@@ -42,6 +42,6 @@ test("a missing value tells where to put it", async () => {
     code: "TERRACE_SECRET_MISSING",
     message: "the secret KEY of town-hall has no value here",
     where: "site-configs/town-hall.yaml",
-    next: "put it into the file secrets/town-hall/KEY (git ignores it), or into the variable TERRACE_SECRET_TOWN_HALL_KEY",
+    next: "terrace secret set town-hall KEY; or put it into the file secrets/town-hall/KEY (git ignores it), or into the variable TERRACE_SECRET_TOWN_HALL_KEY",
   });
 });

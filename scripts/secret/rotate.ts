@@ -1,0 +1,112 @@
+import { EXIT, type ExitCode } from "../../modules/core/errors.ts";
+import { randomSecret, type Secret } from "../../modules/core/secret.ts";
+import { type Command, flag, type Input, OPTION } from "../cli/command.ts";
+import { note, print } from "../cli/output.ts";
+import type { OpenWorkspace } from "../cli/workspace.ts";
+
+export const rotate: Command = {
+  name: "rotate",
+  summary: "Give a secret a new value, and roll the site over to it without an interruption",
+  details:
+    "The value is random unless --stdin gives one. Containers are replaced one after another, new before old. For the password of a database the new login is let in first and the old one shut out last, so both hold in between. Where the site does not come up with it, everything is put back.",
+  arguments: [
+    { name: "site", required: true, says: "the site" },
+    { name: "name", required: true, says: "the secret's name; DB_PASSWORD for the site's database" },
+  ],
+  options: [
+    OPTION.env,
+    { flags: "--stdin", says: "read the value from standard input, or ask for it on a terminal" },
+    OPTION.yes,
+    OPTION.wait,
+    OPTION.noWait,
+  ],
+  examples: [
+    { line: "terrace secret rotate mailbox DB_PASSWORD", says: "a new password for the database" },
+    { line: "terrace secret rotate mailbox API_TOKEN --stdin", says: "a value that somebody else gave out" },
+  ],
+  async run(input) {
+    const [site = "", name = ""] = input.arguments;
+    const [{ secretOf }, { askValue }, { agreed }] = await Promise.all([
+      import("./site.ts"),
+      import("./value.ts"),
+      import("../cli/interact.ts"),
+    ]);
+    const { database, ...workspace } = await secretOf(input, site, name, "rotate");
+    const value = flag(input, "stdin") ? await askValue(`New value of ${name}`) : randomSecret();
+    note(`This gives ${name} of ${site} a new value and replaces the site's containers, new before old.`);
+    if (!(await agreed(input))) return EXIT.failed;
+    const code = await (database === undefined
+      ? rotatePlain(input, workspace, site, name, value)
+      : rotateLogin(input, workspace, site, value));
+    if (code === EXIT.done) print(`Rotated ${name} of ${site}.`);
+    return code;
+  },
+};
+
+async function rotatePlain(
+  input: Input,
+  { root, platform }: OpenWorkspace,
+  site: string,
+  name: string,
+  value: Secret,
+): Promise<ExitCode> {
+  const { writeSecret } = await import("../../modules/workspace/index.ts");
+  const { path, undo } = await writeSecret(root, site, name, value, platform.secrets);
+  const putBack = async () => {
+    await undo();
+    note(`${path}: the value before is back.`);
+  };
+  return deployOr(input, site, putBack);
+}
+
+async function rotateLogin(input: Input, workspace: OpenWorkspace, site: string, value: Secret): Promise<ExitCode> {
+  const { dropLogin, offerLogin, withdrawLogin } = await import("../../stacks/site/rotate.ts");
+  const { before, after } = await locked(input, workspace, site, (context) => offerLogin(context, value));
+  const withdraw = () => locked(input, workspace, site, (context) => withdrawLogin(context, after));
+  const code = await deployOr(input, site, withdraw);
+  if (code === EXIT.done) await locked(input, workspace, site, (context) => dropLogin(context, before));
+  return code;
+}
+
+/** Deploys the site; undoes what it was deployed for where it does not come up. */
+async function deployOr(input: Input, site: string, undo: () => Promise<void>): Promise<ExitCode> {
+  const { deploy } = await import("../apply.ts");
+  const request = { arguments: [site], options: { ...input.options, yes: true } };
+  const code = await deploy("secret rotate", request).catch(async (error: unknown) => {
+    await undo();
+    throw error;
+  });
+  if (code !== EXIT.done) await undo();
+  return code;
+}
+
+async function locked<T>(
+  input: Input,
+  { platform, root }: OpenWorkspace,
+  site: string,
+  work: (context: import("../../stacks/site/rotate.ts").RotateContext) => Promise<T>,
+): Promise<T> {
+  const [{ connectTo }, { acquireLock }, { interruptible }, { waitOf }, { siteStack }] = await Promise.all([
+    import("../cli/engine.ts"),
+    import("../../modules/engine/index.ts"),
+    import("../cli/interact.ts"),
+    import("../cli/waiting.ts"),
+    import("../../modules/names/index.ts"),
+  ]);
+  const docker = await connectTo({ platform, root });
+  return interruptible(async (signal) => {
+    const request = { docker, platform: platform.name, scopes: [siteStack(site)], reason: `secret rotate ${site}` };
+    const lock = await acquireLock({ ...request, ...waitOf(input), signal, report: note });
+    try {
+      return await work({
+        docker,
+        platform: platform.name,
+        site,
+        signal: AbortSignal.any([signal, lock.lost]),
+        report: note,
+      });
+    } finally {
+      await lock.release();
+    }
+  });
+}
