@@ -6,7 +6,7 @@ export const poolActivate: Command = {
   name: "activate",
   summary: "Let a server take containers again, and spread those that stand together",
   details:
-    "Swarm moves nothing to a server that came back. Services of two or more containers that are all on fewer servers than they could be start new ones, before the old ones stop.",
+    "Swarm moves nothing to a server that came back. Services of two or more containers that are on fewer servers than they could be get one more elsewhere, and then lose one where there are most.",
   arguments: [{ name: "node", required: true, says: "the node's name in platform.yaml, or its host name" }],
   options: [
     OPTION.env,

@@ -21,6 +21,8 @@ export interface Maintenance {
 const PARALLEL = 4;
 /** ms that a service may take to move, and that a drained node may take to be empty. */
 const LIMIT = 5 * 60_000;
+/** ms that one container more may take to run. */
+const SPREAD_LIMIT = 2 * 60_000;
 const POLL = 250;
 
 /**
@@ -58,8 +60,7 @@ export async function activate(name: string, spread: boolean, run: Maintenance):
   const pool = await readPool(run.docker);
   const crowded = pool.services.filter((service) => isOurs(service) && isCrowded(service, pool));
   await mapLimit(PARALLEL, crowded, async (service) => {
-    await restart(service, run);
-    run.report(`${service.site || service.name} spread`);
+    await spreadOut(service, pool, run);
   });
 }
 
@@ -168,6 +169,43 @@ async function restart({ id, name, site }: ServiceState, { docker, signal }: Mai
       next: "nothing was stopped; see `terrace status` and `terrace logs`, then run this again",
     });
   }
+}
+
+/**
+ * Has one container more for a moment, which Swarm puts where there is none yet, and then one less, which it takes from where there are
+ * most. A restart would not do: Swarm may well put all new ones together.
+ */
+async function spreadOut(service: ServiceState, pool: PoolState, run: Maintenance): Promise<void> {
+  const { replicas } = service.asks;
+  if (replicas === "global") return;
+  let now = service;
+  for (let round = 0; round < replicas && isCrowded(now, pool); round++) {
+    const found = await scale(now, replicas + 1, run);
+    await scale(now, replicas, run);
+    if (!found) return run.report(`${now.site || now.name} found no room to spread`);
+    now = (await readPool(run.docker)).services.find(({ id }) => id === service.id) ?? service;
+  }
+  run.report(`${service.site || service.name} spread`);
+}
+
+/** Sets the number of a service's containers, and waits until so many run; whether they do. */
+async function scale({ id }: ServiceState, replicas: number, { docker, signal }: Maintenance): Promise<boolean> {
+  await again(signal, async () => {
+    const { Version, Spec } = await get<RawService>(docker, `/services/${id}`);
+    await call(
+      docker,
+      "POST",
+      `/services/${id}/update`,
+      { version: Version.Index },
+      { ...Spec, Mode: { Replicated: { Replicas: replicas } } },
+    );
+  });
+  const filters = { service: [id] };
+  for (const until = Date.now() + SPREAD_LIMIT; Date.now() < until; await sleep(POLL, undefined, { signal })) {
+    const tasks = await get<{ Status: { State: string } }[] | null>(docker, "/tasks", { filters });
+    if ((tasks ?? []).filter(({ Status }) => Status.State === "running").length === replicas) return true;
+  }
+  return false;
 }
 
 /** Waits until nothing runs on a drained node any more. */

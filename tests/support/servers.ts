@@ -307,9 +307,9 @@ async function removeGroups(rig: string): Promise<void> {
   }
 }
 
-/** Tries until it works, 20 s at most. */
+/** Tries until it works, two minutes at most: a machine may have other things to do. */
 async function until(what: string, work: () => Promise<unknown>): Promise<void> {
-  const end = Date.now() + 20_000;
+  const end = Date.now() + 120_000;
   for (;;) {
     try {
       await work();

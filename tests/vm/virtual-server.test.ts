@@ -14,7 +14,7 @@ import { buildDisk, type Disk, requireTools, VirtualServer } from "../support/vi
  * code of `terrace pool up` that waits for it and joins it to a Swarm with another server. Without KVM this takes minutes.
  */
 const MINUTE = 60_000;
-const LIMIT = 45 * MINUTE;
+const LIMIT = 90 * MINUTE;
 const began = Date.now();
 
 function progress(line: string): void {
@@ -95,14 +95,15 @@ test(
     try {
       for (let said = "", done = false; !done; await sleep(5000)) {
         const { stdout } = await connection.run("cloud-init status; tail -n 1 /var/log/cloud-init-output.log", {
-          limit: 120_000,
+          limit: 10 * MINUTE,
         });
-        done = !/^status: (running|not run)/m.test(stdout);
+        // A slow machine may not answer in time: only an end that is told is one.
+        done = /^status: (done|error|disabled)/m.test(stdout);
         const line = stdout.trim().split("\n").at(-1) ?? "";
         if (line !== said) progress(`  ${line.slice(0, 100)}`);
         said = line;
       }
-      const run = async (script: string) => (await connection.run(script, { limit: 120_000 })).stdout.trim();
+      const run = async (script: string) => (await connection.run(script, { limit: 10 * MINUTE })).stdout.trim();
       expect(await run("cloud-init status --long")).toMatch(/^status: done/);
       expect(await run("hostname")).toBe("v1");
       expect(await run("docker info --format '{{.LoggingDriver}} {{.Swarm.LocalNodeState}}'")).toBe(
