@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { call, converge, get, type RawService } from "../../modules/docker/index.ts";
 import { appSite, writeApp } from "../support/app.ts";
 import { staticSite, Workspace } from "../support/workspace.ts";
 
@@ -36,7 +37,6 @@ describe("one site's fault stays its own", () => {
       await workspace.site("crash", appSite("crash", { env: { MODE: "crash", VERSION: "3" } }));
       await workspace.site("sick", appSite("sick", { env: { MODE: "sick" } }));
       await workspace.site("missing", { ...staticSite("missing"), serve: { image: { image: NOWHERE } } });
-      await workspace.site("huge", appSite("huge", {}, { scale: { memory: "1TiB" } }));
       await workspace.site("unbuilt", appSite("unbuilt", { build: "site-content/unbuilt" }));
       await workspace.write(
         "site-content/unbuilt/Dockerfile",
@@ -47,7 +47,7 @@ describe("one site's fault stays its own", () => {
       const { code, stdout, stderr } = result;
       expect(load.failures).toEqual([]);
       expect(load.bodies).toEqual(["app version 1"]);
-      expect(stdout).toContain("6 of 9 sites failed; the others are as their files say.");
+      expect(stdout).toContain("5 of 8 sites failed; the others are as their files say.");
       expect(stdout).toContain(`✓ ${workspace.visitor.url("culture")}`);
       expect(code).toBe(1);
       expect(stderr).toContain("error letters did not come up: its container exited with code 7 (TERRACE_SITE_DOWN)");
@@ -59,7 +59,6 @@ describe("one site's fault stays its own", () => {
       expect(stderr).toContain(
         `error missing: the image ${NOWHERE} is not on this engine and can't be pulled (TERRACE_IMAGE_MISSING)`,
       );
-      expect(stderr).toMatch(/error huge: .* fit on no node: each reserves 1TiB of memory.* \(TERRACE_POOL_FULL\)/);
       expect(stderr).toMatch(/error unbuilt: the image .* could not be built: .* \(TERRACE_BUILD_FAILED\)/);
       expect(stderr).toContain("no letters here");
       expect(stderr).toContain("site-content/unbuilt/Dockerfile");
@@ -89,7 +88,7 @@ describe("one site's fault stays its own", () => {
       await workspace.site("letters", appSite("letters", { env: { VERSION: "2" } }));
       await workspace.site("crash", appSite("crash", { env: { VERSION: "3" } }));
       await workspace.site("sick", appSite("sick"));
-      for (const site of ["missing", "huge", "unbuilt"]) await workspace.remove(`site-configs/${site}.yaml`);
+      for (const site of ["missing", "unbuilt"]) await workspace.remove(`site-configs/${site}.yaml`);
       const { result, load } = await workspace.visitor.during("letters", () => workspace.up());
       expect(result.code, result.all).toBe(0);
       expect(load.failures).toEqual([]);
@@ -99,6 +98,22 @@ describe("one site's fault stays its own", () => {
       expect(await healthy()).toEqual(before);
       expect((await workspace.run("plan", "--detailed-exitcode")).code).toBe(0);
     });
+  });
+
+  test("a task that no node can take is told with what it asks for", async () => {
+    const { docker, name, cluster } = workspace;
+    const [service] = await get<RawService[]>(docker, "/services", { filters: { name: [cluster.web("www")] } });
+    const Image = service?.Spec.TaskTemplate?.ContainerSpec?.Image;
+    const Placement = { Constraints: ["node.labels.nowhere==yes"] };
+    const Resources = { Reservations: { MemoryBytes: 64 * 2 ** 20 } };
+    const TaskTemplate = { ContainerSpec: { Image }, Placement, Resources };
+    const spec = { Name: `${name}-stuck`, TaskTemplate };
+    const { ID } = await call<{ ID: string }>(docker, "POST", "/services/create", {}, spec);
+    const fault = await converge(docker, ID, 60_000, AbortSignal.timeout(90_000));
+    await docker.getService(ID).remove();
+    expect(fault?.why).toMatch(
+      /^no node can take it: no suitable node \(scheduling constraints not satisfied on \d+ nodes?\); it asks for 64MiB of memory, a node with node.labels.nowhere==yes$/,
+    );
   });
 
   describe("a bad file among good ones", () => {
