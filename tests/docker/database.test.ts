@@ -1,4 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { listDatabases } from "../../modules/docker/index.ts";
@@ -112,6 +115,44 @@ describe("a site with a database", () => {
     },
   );
 
+  test("a value that is given is seen nowhere but in the container's file", async () => {
+    const value = `sw0rd'fish\\${randomBytes(6).toString("hex")}"`;
+    const mark = value.slice(11, 23);
+    const seen = new Set<string>();
+    const state = { done: false };
+    const watch = (async () => {
+      while (!state.done) {
+        for (const line of await commandLines()) if (line.includes(mark)) seen.add(line);
+        await sleep(20);
+      }
+    })();
+    const args = ["secret", "rotate", "guest", "DB_PASSWORD", "--stdin", "--yes"];
+    const { code, all } = await workspace.runWith(`${value}\n`, ...args);
+    state.done = true;
+    await watch;
+    expect(code, all).toBe(0);
+    expect([...seen]).toEqual([]);
+    const web = await workspace.cluster.container(workspace.cluster.web("guest"));
+    expect(await run(web, ["cat", "/run/secrets/DB_PASSWORD"])).toContain(value);
+    expect((await workspace.visitor.post("guest", "/entries", { name: "given", text: "it" })).status).toBe(201);
+    const { docker } = workspace;
+    const told = [
+      all,
+      (await workspace.run("plan", "--json")).all,
+      (await workspace.run("secret", "list", "--json")).all,
+    ];
+    told.push(JSON.stringify([await docker.listServices(), await docker.listSecrets(), await docker.listTasks()]));
+    for (const { Id } of await docker.listContainers({ all: true })) {
+      const container = docker.getContainer(Id);
+      const inspected = await container.inspect().catch(() => undefined);
+      if (!inspected?.Name.includes(workspace.name)) continue;
+      told.push(JSON.stringify(inspected), String(await container.logs({ stdout: true, stderr: true })));
+    }
+    for (const file of await readdir(workspace.folder, { recursive: true, withFileTypes: true }))
+      if (file.isFile()) told.push(await readFile(join(file.parentPath, file.name), "utf8"));
+    expect(told.filter((text) => text.includes(mark))).toEqual([]);
+  });
+
   test("the database has no way out, and nobody but its site reaches it", async () => {
     const container = await workspace.cluster.container(database("guest"));
     // Of the three columns Iface, Destination and Gateway: no route to everywhere.
@@ -125,6 +166,12 @@ describe("a site with a database", () => {
     ).toContain("no");
   });
 });
+
+/** Those of all processes of this machine, the containers' too. */
+async function commandLines(): Promise<string[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^[0-9]+$/.test(name));
+  return Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "latin1").catch(() => "")));
+}
 
 async function run(container: Dockerode.Container, command: string[]): Promise<string> {
   const exec = await container.exec({ Cmd: command, AttachStdout: true, AttachStderr: true });

@@ -117,14 +117,23 @@ export class Workspace {
     return ended;
   }
 
+  /** Runs `terrace ARGS` here with a text as its standard input. */
+  runWith(input: string, ...args: string[]): Promise<Ended> {
+    const { child, ended } = this.start(...args);
+    child.stdin?.end(input);
+    return ended;
+  }
+
   /** Starts `terrace ARGS` here. */
   start(...args: string[]): Started {
     const line = [...this.through, process.execPath, join(ROOT, "scripts/terrace.mjs"), ...args];
     const child = spawn(line[0] ?? "", line.slice(1), {
       cwd: this.folder,
       env: { ...process.env, XDG_CACHE_HOME: join(this.folder, ".cache"), NO_COLOR: "1", ...this.env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
     });
+    // Nobody is at the other end, unless somebody writes there.
+    if (!args.includes("--stdin") && args[1] !== "set") child.stdin.end();
     let [stdout, stderr] = ["", ""];
     child.stdout.setEncoding("utf8").on("data", (piece: string) => {
       stdout += piece;
