@@ -30,8 +30,8 @@ export default defineConfig({
           globalSetup: ["tests/support/docker-setup.ts"],
           // Several servers on this one machine at a time are enough.
           fileParallelism: false,
-          testTimeout: 240_000,
-          hookTimeout: 240_000,
+          testTimeout: 480_000,
+          hookTimeout: 480_000,
         },
       },
     ],

@@ -28,6 +28,7 @@ import { type PlatformImages, platformImages } from "./images.ts";
 import { mapLimit } from "./limit.ts";
 import type { Plan, SitePlan } from "./model.ts";
 import { type PlatformService, platformServices, type StackSource } from "./services.ts";
+import { siteHome } from "./site/home.ts";
 import { siteInputs } from "./site/inputs.ts";
 import { databaseLogin } from "./site/login.ts";
 
@@ -129,9 +130,11 @@ async function planSite(site: Site, planning: Planning, reality: Reality): Promi
     const part = draft.source.kind === "none" ? undefined : draft.database;
     const login = part && databaseLogin(planning.live, platform.name, site.name, part);
     const spread = spreadLabels(platform.pool);
+    const asked = { docker: planning.request.docker, pool: platform.pool, site: site.name, draft };
+    const home = await siteHome({ ...asked, live: planning.live.ofStack(stack) });
     const { networks, secrets } = platform;
-    const shared = { root, platform: platform.name, date, spread, encrypted: networks.encrypted, secrets };
-    const inputs = await siteInputs(shared, site, planning.images, login);
+    const context = { root, platform: platform.name, date, spread, encrypted: networks.encrypted, secrets, home };
+    const inputs = await siteInputs(context, site, planning.images, login);
     // Secret values go into no file, not even as part of a hash.
     const remembered = Object.keys(inputs.secrets).length === 0 ? inputs : undefined;
     const program = async () => (await import("./site/site.ts")).siteProgram(inputs);

@@ -181,7 +181,15 @@ async function join(pool: Pool, member: Ready, manager: Ready, { report }: JoinO
   report(member.node.name, `joins as ${wantedRole(member.node)}`);
   await joinSwarm(member.engine, manager.engine, [manager.node]);
   member.outcome.did.push("joined");
+  await isUp(member, manager);
   await seedRegistry(manager.engine.docker, member.engine.docker);
+}
+
+/** The others take a node for lost until they have heard of it; 20 s at most. */
+async function isUp(member: Ready, { engine: { docker } }: Ready): Promise<void> {
+  for (const until = Date.now() + 20_000; Date.now() < until; await sleep(200)) {
+    if ((await entryOf(member, docker).catch(() => undefined))?.Status.State === "ready") return;
+  }
 }
 
 /** The entry of what a node was before would stay as one that is down for ever. */

@@ -19,8 +19,11 @@ import {
   tmpfs,
   USER,
 } from "../parts.ts";
+import { homeConstraint } from "./home.ts";
 
 export interface DatabaseInputs {
+  /** The node on whose disk its data is; `undefined` where there is one node. */
+  home?: string;
   platform: string;
   site: string;
   part: DatabasePart;
@@ -83,7 +86,7 @@ export class Database extends pulumi.ComponentResource {
   }
 
   #server(admin: string, password: string, dependsOn: pulumi.Resource[]): docker.Service {
-    const { part, image, site } = this.#inputs;
+    const { part, image, site, home } = this.#inputs;
     const facts = FACTS[part.engine];
     return new docker.Service(
       "db",
@@ -120,6 +123,7 @@ export class Database extends pulumi.ComponentResource {
           resources: resources(part.memory, 1),
           restartPolicy,
           logDriver,
+          placement: home === undefined ? undefined : { constraints: [homeConstraint(home)] },
         },
         mode: { replicated: { replicas: 1 } },
         // Two servers must never write to one volume: the old one goes first.

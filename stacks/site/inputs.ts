@@ -6,7 +6,7 @@ import { describe } from "../describe.ts";
 import { type PlatformImages, siteImage } from "../images.ts";
 import type { SiteInputs } from "./site.ts";
 
-/** What all sites of a platform have in common. */
+/** What a site is planned with beside its own file. */
 interface SiteContext {
   /** The workspace's folder. */
   root: string;
@@ -17,6 +17,8 @@ interface SiteContext {
   encrypted: boolean;
   /** Where values of secrets come from. */
   secrets: SecretSources;
+  /** The node on whose disk the site's data is. */
+  home?: string;
 }
 
 /**
@@ -25,7 +27,7 @@ interface SiteContext {
  * @param login what the site logs in to its database with, as the cluster tells
  */
 export async function siteInputs(
-  { root, platform, date, spread = [], encrypted, secrets: sources }: SiteContext,
+  { root, platform, date, spread = [], encrypted, secrets: sources, home }: SiteContext,
   site: Site,
   shared: PlatformImages,
   login?: Login,
@@ -36,6 +38,6 @@ export async function siteInputs(
     draft.source.kind === "none" ? {} : readSecrets(root, site.name, draft.secrets, sources),
   ]);
   const part = draft.source.kind === "none" ? undefined : draft.database;
-  const database = part && { platform, site: site.name, part, image: shared[part.engine], encrypted, login };
-  return { platform, site: site.name, title: site.title, draft, image, secrets, database, spread };
+  const database = part && { platform, site: site.name, part, image: shared[part.engine], encrypted, login, home };
+  return { platform, site: site.name, title: site.title, draft, image, secrets, database, spread, home };
 }

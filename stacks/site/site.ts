@@ -20,6 +20,7 @@ import {
   serviceLabels,
 } from "../parts.ts";
 import { Database, type DatabaseInputs } from "./database.ts";
+import { homeConstraint } from "./home.ts";
 
 export interface SiteInputs {
   platform: string;
@@ -34,6 +35,8 @@ export interface SiteInputs {
   database: DatabaseInputs | undefined;
   /** Node labels over whose values the containers are spread. */
   spread: string[];
+  /** The node on whose disk its data is; `undefined` where it has none of its own, or there is one node. */
+  home?: string;
 }
 
 /** One site: its image, its secrets and its service. */
@@ -86,7 +89,7 @@ export class Site extends pulumi.ComponentResource {
           resources: resources(draft.memory, draft.cpu),
           restartPolicy,
           logDriver,
-          ...placement(this.#inputs.spread, draft.replicas),
+          ...placement(this.#inputs),
         },
         mode: { replicated: { replicas: draft.replicas } },
         ...rolling(),
@@ -130,7 +133,9 @@ export class Site extends pulumi.ComponentResource {
 }
 
 /** Swarm puts containers of one service on as many nodes as it can by itself; a preference does the same for what a label tells. */
-function placement(spread: string[], replicas: number): { placement?: { prefs: string[] } } {
+function placement({ spread, home, draft: { replicas, volumes } }: SiteInputs): { placement?: object } {
+  // Only what has a volume is bound to it: a site whose data is in its database runs anywhere.
+  if (home !== undefined && volumes.length > 0) return { placement: { constraints: [homeConstraint(home)] } };
   if (spread.length === 0 || replicas < 2) return {};
   return { placement: { prefs: spread.map((label) => `spread=node.labels.${label}`) } };
 }

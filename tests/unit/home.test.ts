@@ -1,0 +1,54 @@
+import type Dockerode from "dockerode";
+import { expect, test } from "vitest";
+import type { Live } from "../../modules/engine/index.ts";
+import type { PoolNode } from "../../modules/pool/index.ts";
+import type { ServiceDraft } from "../../modules/site/service.ts";
+import { siteHome } from "../../stacks/site/home.ts";
+
+const ssh = { user: "root", port: 22, key: undefined };
+const node = (name: string, availability: PoolNode["availability"] = "active"): PoolNode => {
+  return {
+    name,
+    address: `10.0.0.${name.slice(1)}`,
+    roles: ["manager"],
+    labels: {},
+    availability,
+    ssh,
+    machine: undefined,
+  };
+};
+const pool = { driver: "ssh" as const, nodes: [node("n1"), node("n2", "drain"), node("n3")], libvirt: undefined };
+const volumes = [{ name: "data", path: "/data", size: 1 }];
+const draft = { source: { kind: "image", image: "x" }, volumes } as unknown as ServiceDraft;
+
+function bound(home: string): Live[] {
+  const ContainerSpec = { Mounts: [{ Type: "volume" }] };
+  const Placement = { Constraints: [`node.labels.terrace.node==${home}`] };
+  return [{ kind: "service", spec: { TaskTemplate: { ContainerSpec, Placement } } } as unknown as Live];
+}
+
+const ask = (live: Live[], over: object = {}) =>
+  siteHome({ docker: {} as Dockerode, pool, site: "mailbox", draft, live, ...over });
+
+test("data stays where the live service is bound to, also on a node that is drained now", async () => {
+  expect(await ask(bound("n3"))).toBe("n3");
+  expect(await ask(bound("n2"))).toBe("n2");
+});
+
+test("a new site with data gets an active node, the same each time", async () => {
+  const home = await ask([]);
+  expect(["n1", "n3"]).toContain(home);
+  expect(await ask([])).toBe(home);
+});
+
+test("a site without data, and one machine, bind nothing", async () => {
+  expect(await ask([], { draft: { ...draft, volumes: [] } })).toBeUndefined();
+  expect(await ask([], { pool: { ...pool, driver: "local" } })).toBeUndefined();
+});
+
+test("a site whose node left the pool is refused", async () => {
+  await expect(ask(bound("n9"))).rejects.toMatchObject({
+    code: "TERRACE_SITE_HOME",
+    message: "mailbox: its data is on n9, which is not in the pool any more",
+  });
+});
