@@ -36,7 +36,7 @@ export function noQuorum(nodes: string[]): TerraceError {
   return new TerraceError("TERRACE_POOL_NO_QUORUM", "the Swarm has lost more than half of its managers", {
     where: `asked on ${nodes.join(", ")}`,
     why: "sites go on answering where their servers are up; nothing can be changed",
-    next: "bring the other managers back; where they are lost for good: terrace pool recover",
+    next: "bring the other managers back; where they are lost for good, follow docs/recover.md",
   });
 }
 
