@@ -1,6 +1,7 @@
 import { connect } from "../../modules/docker/client.ts";
 import { ensureDocker, ensureSwarm } from "../../modules/host/index.ts";
 import { removeAbandoned } from "./cleanup.ts";
+import { removeAbandonedServers } from "./servers.ts";
 
 const report = (line: string) => process.stderr.write(`${line}\n`);
 
@@ -13,8 +14,10 @@ export default async function setup(): Promise<() => Promise<void>> {
   const docker = await connect();
   const { initialised } = await ensureSwarm(docker, { report });
   await removeAbandoned(docker);
+  await removeAbandonedServers();
   return async () => {
     await removeAbandoned(docker);
+    await removeAbandonedServers();
     if (!initialised || (await docker.listServices()).length > 0) return;
     await docker.swarmLeave({ force: true });
     await docker

@@ -25,7 +25,7 @@ async function sh(program: string, ...args: string[]): Promise<string> {
 const BOOT = `set -e
 hostname "$NAME"
 # Mounts of the machine's own Docker would be held here for as long as this server runs.
-awk '$5 ~ "^/(var/lib/docker|run/docker)" { print $5 }' /proc/self/mountinfo | tac | while read -r each; do umount -l "$each"; done
+awk '$5 ~ "^/(var/lib/docker|run/docker)" { print $5 }' /proc/self/mountinfo | tac | while read -r each; do umount -l "$each" 2>/dev/null || true; done
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /tmp
 mkdir -p /run/sshd /run/lock
@@ -139,9 +139,14 @@ export class Servers {
     await requireSshd();
     await removeAbandonedServers();
     const rig = new Servers(uniquePlatform(), (await freeRanges(await connect())).edge);
-    await rig.#wire();
-    await Promise.all(Array.from({ length: count }, () => rig.add()));
-    return rig;
+    try {
+      await rig.#wire();
+      await Promise.all(Array.from({ length: count }, () => rig.add()));
+      return rig;
+    } catch (error) {
+      await rig.close();
+      throw error;
+    }
   }
 
   /** One more. */
