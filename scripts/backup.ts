@@ -1,4 +1,8 @@
 import { EXIT } from "../modules/core/errors.ts";
+import { agent } from "./backup/agent.ts";
+import { checkBackup } from "./backup/check.ts";
+import { key } from "./backup/key.ts";
+import { proveBackup } from "./backup/prove.ts";
 import { runBackup } from "./backup/run.ts";
 import { type Command, flag, OPTION } from "./cli/command.ts";
 import { paint, print, printJson } from "./cli/output.ts";
@@ -12,7 +16,7 @@ export const backup: Command = {
     { line: "terrace backup", says: "all sites" },
     { line: "terrace backup run gejiu", says: "back one site up now" },
   ],
-  subcommands: [runBackup],
+  subcommands: [runBackup, proveBackup, checkBackup, key, agent],
   async run(input) {
     const [{ openWorkspace }, { connectTo }, { overview }, { backupTable }] = await Promise.all([
       import("./cli/workspace.ts"),

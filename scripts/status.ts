@@ -1,3 +1,4 @@
+import type Dockerode from "dockerode";
 import { EXIT, type ExitCode } from "../modules/core/errors.ts";
 import type { SiteStatus } from "../stacks/status.ts";
 import { type Command, flag, type Input, OPTION } from "./cli/command.ts";
@@ -40,7 +41,12 @@ export const status: Command = {
     const edges = edgeAddresses(platform);
     const now = await readStatus({ docker, platform, sites: chosen, date, edges, root });
     const bad = now.sites.filter(({ ok }) => !ok);
-    if (flag(input, "json")) printJson(now);
+    const backups = await backupFaults(
+      docker,
+      platform.name,
+      chosen.map(({ name }) => name),
+    );
+    if (flag(input, "json")) printJson({ ...now, backups });
     else {
       print(
         table(["SITE", "STATE", "URL", "HTTP", "TIME", "CERTIFICATE", "TASKS", "REVISION", "NODE"], now.sites.map(row)),
@@ -54,11 +60,27 @@ export const status: Command = {
           : paint.red(`${bad.length} of ${now.sites.length} sites do not do what their files say.`),
       );
       for (const { site, error } of bad) if (error !== undefined) print(`  ${site}: ${error}`);
+      for (const fault of backups) print(paint.red(`backup ${fault}`));
     }
     const silent = now.edges.some(({ revision }) => revision === undefined);
-    return bad.length === 0 && !silent ? EXIT.done : EXIT.failed;
+    return bad.length === 0 && backups.length === 0 && !silent ? EXIT.done : EXIT.failed;
   },
 };
+
+/** What is wrong with the backups of these sites; nothing where the platform makes none. */
+async function backupFaults(docker: Dockerode, platform: string, sites: string[]): Promise<string[]> {
+  const [{ readBackups }, { describeBackups, agentFault }] = await Promise.all([
+    import("../stacks/backup/cluster.ts"),
+    import("../stacks/backup/overview.ts"),
+  ]);
+  const state = await readBackups(docker, platform);
+  if (state.list === undefined) return [];
+  const seen = describeBackups(state.list, state, new Date());
+  const faults = seen.sites
+    .filter(({ site }) => sites.includes(site))
+    .flatMap(({ site, faults: of }) => of.map((fault) => `${site}: ${fault}`));
+  return [...faults, ...(await agentFault(docker, platform))];
+}
 
 async function showDrift(input: Input): Promise<ExitCode> {
   const [{ prepare }, { allChanges }, { showChange, changeJson }] = await Promise.all([

@@ -11,6 +11,7 @@ export { addRun, type BackupAction, type BackupHistory, type BackupRun, lastRun 
 export {
   BACKUP_STACK,
   backupJob,
+  compareJob,
   databaseParts,
   JOB_HOST,
   type JobContext,
@@ -23,6 +24,7 @@ export {
   restoreJob,
   retentionJob,
   type SecretRef,
+  visitJob,
   volumeMounts,
 } from "./jobs.ts";
 export { type BackupEntry, type BackupList, decodeList, encodeList, LIST, mergeEntries } from "./list.ts";

@@ -214,3 +214,21 @@ export function loadJob(
     env: { ...parts.env, SNAPSHOT: dump, FILES_SNAPSHOT: files },
   });
 }
+
+/** The volumes of a proof: mounted like the site's own where a backup is restored into them, or beside these to be compared. */
+export function compareJob(context: JobContext, names: string[], mounts: JobMount[]): JobSpec {
+  return repositoryJob("compare", context, {
+    capabilities: ["CAP_DAC_READ_SEARCH"],
+    mounts,
+    env: { VOLUMES: names.join(" ") },
+  });
+}
+
+/** Asks a site that stands on a network of its own for its home page. */
+export function visitJob(context: JobContext & { entry: BackupEntry }, network: string, upstream: string): JobSpec {
+  const { port, host } = context.entry;
+  return repositoryJob("visit", context, {
+    networks: [network],
+    env: { UPSTREAM_HOST: upstream, UPSTREAM_PORT: String(port), SITE_HOST: host },
+  });
+}

@@ -11,6 +11,9 @@ export interface BackupEntry extends BackupRules {
   /** Names of its volumes. */
   volumes: string[];
   database: "postgres" | "mariadb" | undefined;
+  /** The port that it listens on, and the name that visitors know it by. */
+  port: number;
+  host: string;
   /** The site's file, as it was applied. */
   file: string;
 }

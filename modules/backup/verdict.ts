@@ -78,9 +78,10 @@ export function jobFault({ code, fault, result, words }: JobOutcome): Verdict | 
   const stage = String(result.stage ?? "");
   const last = lastWords(String(result.words ?? "") || said);
   if (stage === "different" || stage === "missing") return { reason: "different", says: last };
+  if (stage === "dump") return { reason: "dump", says: `the database could not be dumped (${last})` };
+  if (stage === "visit") return { reason: "no-answer", says: last };
   const sign = SIGNS.find(([pattern]) => pattern.test(said));
   if (sign !== undefined) return { reason: sign[1], says: `${sign[2]} (${last})` };
-  if (stage === "dump") return { reason: "dump", says: `the database could not be dumped (${last})` };
   if (stage === "files" && result.code === 3)
     return { reason: "unreadable", says: `some files could not be read (${last})` };
   return {

@@ -4,7 +4,7 @@ import type { OwnImage } from "../images/index.ts";
 import { imageSchema } from "../units/index.ts";
 
 /** References of images that replace those that Terrace builds itself. */
-export type Pins = Partial<Record<"base" | OwnImage, string>>;
+export type Pins = Partial<Record<"base" | "agent" | OwnImage, string>>;
 
 function pin(description: string, example: string) {
   return imageSchema()
@@ -20,7 +20,8 @@ const keys = {
   mariadb: pin("MariaDB, for sites that have such a database.", "registry.example.cn/terrace/mariadb:1"),
   backup: pin("Runs the jobs of backups.", "registry.example.cn/terrace/backup:1"),
   registry: pin("The registry of a pool of several nodes.", "registry.example.cn/terrace/registry:1"),
-} satisfies Record<"base" | OwnImage, unknown>;
+  agent: pin("Runs what is due of backups: Terrace itself.", "registry.example.cn/terrace/agent:1"),
+} satisfies Record<"base" | "agent" | OwnImage, unknown>;
 
 const schema = z.strictObject(keys);
 

@@ -1,3 +1,4 @@
+export { agentContext, type Bundle, readBundle } from "./bundle.ts";
 export { type ContentFile, type ContentOptions, contentDigest, listContent } from "./content.ts";
 export { setPlatformKeys } from "./edit.ts";
 export { makeIdentity } from "./identity.ts";

@@ -3,15 +3,25 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { BACKUP_STACK, type BackupList, encodeList, LIST, PASSWORD } from "../../modules/backup/index.ts";
 import { canonicalJson, secretHash, shortHash } from "../../modules/core/hash.ts";
+import { LABEL } from "../../modules/core/labels.ts";
 import type { Secret } from "../../modules/core/secret.ts";
 import { contentName, objectName } from "../../modules/names/index.ts";
 import type { ImageRef } from "../images.ts";
-import { imageResource, labelList } from "../parts.ts";
+import {
+  hardened,
+  imageResource,
+  labelList,
+  logDriver,
+  resources,
+  restartPolicy,
+  scratch,
+  serviceLabels,
+} from "../parts.ts";
 import { CREDENTIAL } from "./cluster.ts";
 
 export interface BackupInputs {
   list: BackupList;
-  images: { backup: ImageRef };
+  images: { backup: ImageRef; agent: ImageRef };
   /** What the places ask for, by name. */
   credentials: Record<string, Secret>;
 }
@@ -26,6 +36,7 @@ export class Backup extends pulumi.ComponentResource {
     imageResource("backup", inputs.images.backup, { parent: this });
     this.#secrets();
     this.#list();
+    this.#agent();
     this.registerOutputs({});
   }
 
@@ -37,6 +48,7 @@ export class Backup extends pulumi.ComponentResource {
       {
         name: objectName(platform, BACKUP_STACK, PASSWORD),
         data: pulumi.secret(Buffer.from(randomBytes(32).toString("base64url")).toString("base64")),
+        labels: labelList({ [LABEL.keep]: "data" }),
       },
       { parent: this, ignoreChanges: ["data", "labels"] },
     );
@@ -65,7 +77,44 @@ export class Backup extends pulumi.ComponentResource {
       { parent: this },
     );
   }
+
+  /** On a manager, for it works through Docker's API. It is on no network of the platform, and nothing listens in it. */
+  #agent(): void {
+    const { list, images } = this.#inputs;
+    const built = imageResource("agent-image", images.agent, { parent: this });
+    new docker.Service(
+      "agent",
+      {
+        name: objectName(list.platform, BACKUP_STACK, "agent"),
+        labels: serviceLabels(),
+        taskSpec: {
+          containerSpec: {
+            image: images.agent.reference,
+            ...hardened,
+            // The socket is its owner's, and this is the only thing that root can do here.
+            user: "0:0",
+            args: ["backup", "agent"],
+            env: { TERRACE_PLATFORM: list.platform },
+            mounts: [scratch(), { type: "bind", source: "/var/run/docker.sock", target: "/var/run/docker.sock" }],
+            stopGracePeriod: "60s",
+          },
+          resources: resources(AGENT_MEMORY, 0.5),
+          placement: { constraints: ["node.role==manager"] },
+          restartPolicy,
+          logDriver,
+        },
+        mode: { replicated: { replicas: 1 } },
+        // Two at a time would do no harm, for each site has a lock; but one is enough.
+        updateConfig: { order: "stop-first", parallelism: 1, failureAction: "rollback", monitor: "2s" },
+        rollbackConfig: { order: "stop-first", parallelism: 1, failureAction: "pause", monitor: "2s" },
+        endpointSpec: { mode: "dnsrr" },
+      },
+      { parent: this, dependsOn: [built] },
+    );
+  }
 }
+
+const AGENT_MEMORY = 192 * 2 ** 20;
 
 /** The program of the stack `backup`. */
 export function backupProgram(inputs: BackupInputs): () => void {

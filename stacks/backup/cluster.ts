@@ -12,6 +12,7 @@ import {
 } from "../../modules/backup/index.ts";
 import { TerraceError } from "../../modules/core/errors.ts";
 import { LABEL } from "../../modules/core/labels.ts";
+import { DATABASE_HOST, DATABASE_PART } from "../../modules/database/index.ts";
 import { currentLogin } from "../../modules/database/login.ts";
 import { call, get, isBroken, type RawContent, type RawService } from "../../modules/docker/index.ts";
 import { objectName, siteStack } from "../../modules/names/index.ts";
@@ -154,7 +155,7 @@ export async function readLiveSite(docker: Dockerode, platform: string, site: st
   const stack = siteStack(site);
   const [web, db] = await Promise.all([
     serviceNamed(docker, objectName(platform, stack, "web")),
-    serviceNamed(docker, objectName(platform, stack, "db")),
+    serviceNamed(docker, objectName(platform, stack, DATABASE_PART.service)),
   ]);
   return {
     constraints: web?.Spec.TaskTemplate?.Placement?.Constraints ?? [],
@@ -182,11 +183,11 @@ async function databaseOf(
   const password = secrets.find(({ Spec }) => Spec.Name === login?.secret);
   if (login === undefined || password === undefined) return undefined;
   return {
-    engine: labels["terrace.database"] === "mariadb" ? "mariadb" : "postgres",
-    host: "db",
-    name: labels["terrace.database.name"] ?? site,
+    engine: labels[LABEL.database] === "mariadb" ? "mariadb" : "postgres",
+    host: DATABASE_HOST,
+    name: labels[LABEL.databaseName] ?? "",
     user: login.user,
-    network: objectName(platform, stack, "internal"),
+    network: objectName(platform, stack, DATABASE_PART.network),
     constraints: db.Spec.TaskTemplate?.Placement?.Constraints ?? [],
     password: { name: login.secret, id: password.ID },
   };

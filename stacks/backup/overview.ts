@@ -1,5 +1,6 @@
 import type Dockerode from "dockerode";
 import {
+  BACKUP_STACK,
   type BackupEntry,
   type BackupHistory,
   type BackupList,
@@ -10,6 +11,8 @@ import {
   SCHEDULED,
   targetText,
 } from "../../modules/backup/index.ts";
+import { get, type RawService } from "../../modules/docker/index.ts";
+import { objectName } from "../../modules/names/index.ts";
 import { type BackupState, emptyHistory, readBackups, requireList } from "./cluster.ts";
 
 /** The backups of one site, as people and machines are told. Times are ISO 8601. */
@@ -42,7 +45,19 @@ export interface BackupOverview {
 /** Reads with one call; writes nothing. */
 export async function overview(docker: Dockerode, platform: string, now: Date): Promise<BackupOverview> {
   const state = await readBackups(docker, platform);
-  return describeBackups(requireList(state, platform), state, now);
+  const seen = describeBackups(requireList(state, platform), state, now);
+  const faults = await agentFault(docker, platform);
+  return { ...seen, faults, ok: seen.ok && faults.length === 0 };
+}
+
+/** Nothing runs by schedule without the agent. */
+export async function agentFault(docker: Dockerode, platform: string): Promise<string[]> {
+  const name = objectName(platform, BACKUP_STACK, "agent");
+  const services = await get<RawService[] | null>(docker, "/services", { filters: { name: [name] }, status: true });
+  const agent = services?.find(({ Spec }) => Spec.Name === name);
+  if (agent === undefined) return ["agent: it is not there, so nothing runs by schedule: terrace up"];
+  if ((agent.ServiceStatus?.RunningTasks ?? 1) > 0) return [];
+  return ["agent: it does not run, so nothing runs by schedule: terrace logs, or docker service ps " + name];
 }
 
 /** What the list and the histories come to. Pure. */

@@ -210,7 +210,7 @@ function backupId(now: Date): string {
  * A static site's pages are a layer of its image. Docker copies them into an empty volume that is mounted over them, the moment a
  * container is made; it need not run.
  */
-async function contentVolume(
+export async function contentVolume(
   { docker, platform }: BackupContext,
   site: string,
   image: string | undefined,
@@ -228,7 +228,7 @@ async function contentVolume(
   return name;
 }
 
-async function removeVolume(docker: Dockerode, name: string): Promise<void> {
+export async function removeVolume(docker: Dockerode, name: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       await call(docker, "DELETE", `/volumes/${name}`);

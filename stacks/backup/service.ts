@@ -8,8 +8,13 @@ import {
   mergeEntries,
 } from "../../modules/backup/index.ts";
 import { siteFile } from "../../modules/config/index.ts";
+import { shortHash } from "../../modules/core/hash.ts";
+import { installRoot } from "../../modules/core/root.ts";
+import { sharedImageName } from "../../modules/names/index.ts";
 import { type Site, siteState } from "../../modules/site/index.ts";
-import { readSecrets } from "../../modules/workspace/index.ts";
+import { agentContext, readBundle, readSecrets } from "../../modules/workspace/index.ts";
+import { describe } from "../describe.ts";
+import type { ImageRef } from "../images.ts";
 import type { PlatformService, ServiceContext, StackSource } from "../services.ts";
 import { stateOf } from "./cluster.ts";
 
@@ -21,10 +26,24 @@ async function source(context: ServiceContext): Promise<StackSource | undefined>
   const list = wantedList(context);
   if (list === undefined) return undefined;
   const credentials = await readSecrets(context.root, "backup", platform.backup.credentials);
-  const inputs = { list, images: { backup: images.backup }, credentials };
+  const inputs = { list, images: { backup: images.backup, agent: agentImage(context) }, credentials };
   const remembered = Object.keys(credentials).length === 0 ? inputs : undefined;
   const program = async () => (await import("./backup.ts")).backupProgram(inputs);
   return { stack: BACKUP_STACK, inputs: remembered, program };
+}
+
+/** The agent is Terrace itself: its image is made of the bundle and of the Node that run this. */
+function agentImage({ platform, images, live }: ServiceContext): ImageRef {
+  const pinned = platform.images.agent;
+  if (pinned !== undefined) return { reference: pinned };
+  const root = installRoot();
+  const bundle = readBundle(root);
+  const recipe = readFileSync(join(root, "modules/images/agent/Dockerfile"));
+  const reference = sharedImageName("agent", shortHash(`${images.base}\n${bundle.digest}\n${recipe}`));
+  const there = live.images.some((image) => image.reference === reference);
+  // Laid out only where it is to be built: Node alone is 100 MB.
+  const context = there ? root : agentContext(root, bundle);
+  return { reference, build: { context, args: { BASE: images.base } } };
 }
 
 function wantedList(context: ServiceContext): BackupList | undefined {
@@ -60,14 +79,15 @@ function entryOf({ root, platform, date }: ServiceContext, site: Site): BackupEn
   const rules = backupRules(platform.backup, site.backup);
   if (rules === undefined || siteState(site, date) !== "live") return [];
   const { name, serve } = site;
-  const database = serve.kind === "image" && "database" in serve ? (serve.database as { engine: string }) : undefined;
   return [
     {
       site: name,
       ...rules,
       content: serve.kind === "static",
       volumes: serve.kind === "image" ? serve.volumes.map((volume) => volume.name) : [],
-      database: database?.engine as BackupEntry["database"],
+      database: serve.kind === "image" ? serve.database?.engine : undefined,
+      port: describe(platform.name, site, date).service.port,
+      host: site.domains.canonical.ascii,
       file: readFileSync(join(root, siteFile(name)), "utf8"),
     },
   ];

@@ -23,7 +23,7 @@ const updateConfig = z.strictObject({
 });
 
 const mount = z.strictObject({
-  type: z.enum(["volume", "tmpfs"]),
+  type: z.enum(["volume", "tmpfs", "bind"]),
   source: z.string().optional(),
   target: z.string(),
   readOnly: z.boolean().optional(),

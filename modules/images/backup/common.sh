@@ -33,7 +33,7 @@ say() {
 
 # Runs a command whose words are kept for the result; waits for it even while the job is told to stop.
 run() {
-  "$@" 2> >(tee -a "$WORDS" >&2) &
+  EXEC=exec "$@" 2> >(tee -a "$WORDS" >&2) &
   local child=$! code
   while :; do
     wait "$child"
@@ -102,7 +102,8 @@ restic_at() {
     fi
     command=(-o "sftp.command=$SSH $port $host -s sftp")
   fi
-  restic --repository-file "$file" "${command[@]}" "$@"
+  # In the background this takes the place of the shell, so that a signal reaches restic itself.
+  ${EXEC:-} restic --repository-file "$file" "${command[@]}" "$@"
 }
 
 open_target() {

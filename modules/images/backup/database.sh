@@ -5,7 +5,7 @@ database_setup() {
   local password
   password=$(cat /run/secrets/db-password)
   export PGHOST=$DB_HOST PGUSER=$DB_USER PGDATABASE=$DB_NAME PGPASSWORD=$password PGCONNECT_TIMEOUT=20
-  (umask 077 && printf '[client]\nhost=%s\nuser=%s\npassword="%s"\nconnect-timeout=20\n' "$DB_HOST" "$DB_USER" "$password" >/tmp/my.cnf)
+  (umask 077 && printf '[client]\nhost=%s\nuser=%s\npassword="%s"\nloose-connect-timeout=20\n' "$DB_HOST" "$DB_USER" "$password" >/tmp/my.cnf)
 }
 
 # dump_postgres FILE: counts and dump see the same moment, by a snapshot that one transaction exports to the other.
@@ -57,7 +57,7 @@ dump_database() {
   local size code pid name=database.dump
   database_setup
   mkfifo /tmp/dump /tmp/counted
-  restic_at /tmp/repository backup --json --host "$SITE" --stdin --stdin-filename "$name" \
+  EXEC=exec restic_at /tmp/repository backup --json --host "$SITE" --stdin --stdin-filename "$name" \
     --tag terrace --tag "backup=$BACKUP" --tag part=database --tag "kind=$KIND" </tmp/dump 2> >(tee -a "$WORDS" >&2) \
     > >(grep --line-buffered -v '"message_type":"status"' >/tmp/dump.json) &
   pid=$!
@@ -71,8 +71,11 @@ dump_database() {
   size=$(cat /tmp/size 2>/dev/null)
   if [ "$code" != 0 ] || [ "${size:-0}" = 0 ] || [ -n "$STOPPED" ]; then
     [ "$code" = 0 ] && echo "the dump is empty" >>"$WORDS"
+    local said
+    said=$(cat "$WORDS")
     kill -INT "$pid" 2>/dev/null
     wait "$pid"
+    printf '%s\n' "$said" >"$WORDS"
     exec 7>&-
     fail dump "$code"
   fi

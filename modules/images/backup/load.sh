@@ -82,6 +82,6 @@ say "load the database"
 about=$(restic_at /tmp/repository --no-lock dump "$FILES_SNAPSHOT" /data/site/backup.json 2>>"$WORDS") || fail about 1
 result "$(jq -n --argjson about "$about" --rawfile tables /tmp/tables '
   ($tables | split("\n") | map(select(. != "") | split("|") | {key: .[0], value: (.[1] | tonumber)}) | from_entries) as $now
-  | ($about.database.tables // {}) as $then
-  | {ok: ($now == $then), stage: "different", tables: $now, then: $then,
-     words: "the database holds \($now | length) tables with \([$now[]] | add // 0) rows, the backup had \($then | length) with \([$then[]] | add // 0)"}')"
+  | ($about.database.tables // {}) as $before
+  | {ok: ($now == $before), stage: "different", tables: $now, before: $before,
+     words: "the database holds \($now | length) tables with \([$now[]] | add // 0) rows, the backup had \($before | length) with \([$before[]] | add // 0)"}')"

@@ -4,6 +4,11 @@
 
 NEW=.terrace-restore OLD=.terrace-replaced
 
+# Where a volume is within the backup; the pages of a static site count as a volume called @content.
+source_of() {
+  if [ "$1" = @content ]; then echo /data/content; else echo "/data/volumes/$1"; fi
+}
+
 # Takes back what a swap that was cut off left half done, then clears what was written beside.
 sweep() {
   local volume=$1
@@ -18,12 +23,13 @@ sweep() {
 }
 
 fetch() {
-  local volume=/data/volumes/$1 path=/data/volumes/$1${SUBPATH:-}
+  local volume=/data/volumes/$1 path
+  path=$(source_of "$1")${SUBPATH:-}
   sweep "$volume"
-  say "restore ${path#/data/volumes/}"
+  say "restore ${path#/data/}"
   mkdir -m 700 "$volume/$NEW" || fail fetch 1
   run restic_at /tmp/repository restore "$SNAPSHOT" --verify --target "$volume/$NEW" \
-    --include "/data/volumes/$1${SUBPATTERN:-}" >&2 || fail fetch $?
+    --include "$(source_of "$1")${SUBPATTERN:-}" >&2 || fail fetch $?
   if [ ! -e "$volume/$NEW$path" ]; then
     echo "the backup holds no $path" >>"$WORDS"
     fail missing 1
@@ -32,7 +38,8 @@ fetch() {
 
 # Everything that the volume holds makes way for what was restored; both are on one file system, so this is moments.
 swap_all() {
-  local volume=/data/volumes/$1 from=/data/volumes/$1/$NEW/data/volumes/$1
+  local volume=/data/volumes/$1 from
+  from=$volume/$NEW$(source_of "$1")
   mkdir -m 700 "$volume/$OLD" || fail swap 1
   find "$volume" -mindepth 1 -maxdepth 1 ! -name "$NEW" ! -name "$OLD" -exec mv -t "$volume/$OLD" -- {} + || fail swap 1
   : >"$volume/$NEW/.replaced"
@@ -65,7 +72,7 @@ else
   for volume in $VOLUMES; do
     at=/data/volumes/${volume:?}
     touch --reference="$at" /tmp/time
-    [ -n "${SUBPATH:-}" ] || touch --reference="$at/$NEW/data/volumes/$volume" /tmp/time
+    [ -n "${SUBPATH:-}" ] || touch --reference="$at/$NEW$(source_of "$volume")" /tmp/time
     rm -rf -- "$at/$NEW" "$at/$OLD"
     touch --reference=/tmp/time "$at"
   done

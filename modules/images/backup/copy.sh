@@ -1,0 +1,18 @@
+# Copies every backup that the second place has not got yet. Nothing is removed there.
+. /usr/local/lib/terrace/common.sh
+open_target
+open_repository
+credentials COPY_
+address "$COPY_REPOSITORY" /tmp/copy
+from=(--from-repository-file /tmp/repository --from-password-file "$RESTIC_PASSWORD_FILE")
+if ! run restic_at /tmp/copy --no-lock cat config >/dev/null; then
+  grep -qE 'Is there a repository|unable to open config' "$WORDS" || fail copy-open 1
+  : >"$WORDS"
+  say "make the second repository"
+  # Cut into the same pieces as the first, or nothing would be found to be there already.
+  run restic_at /tmp/copy init --copy-chunker-params "${from[@]}" >/dev/null || fail copy-init $?
+fi
+: >"$WORDS"
+say "copy"
+run restic_at /tmp/copy copy "${from[@]}" --host "$SITE" --tag terrace >&2 || fail copy $?
+result '{"ok": true}'

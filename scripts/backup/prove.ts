@@ -1,0 +1,24 @@
+import { EXIT } from "../../modules/core/errors.ts";
+import { type Command, OPTION } from "../cli/command.ts";
+
+export const proveBackup: Command = {
+  name: "prove",
+  summary: "Prove backups by restoring them beside the site",
+  details:
+    "Restores the newest backup into throwaway volumes and services on a network that leads nowhere, verifies its files, loads its database and counts tables and rows, starts the site on it and asks for its home page. Removes all of it then. The site itself goes on.",
+  arguments: [{ name: "sites...", required: false, says: "only these sites; all where none is named" }],
+  options: [OPTION.env, OPTION.json, OPTION.noWait],
+  examples: [{ line: "terrace backup prove gejiu", says: "one site" }],
+  async run(input) {
+    const [{ backupCommand, printRuns }, { proveSite }] = await Promise.all([
+      import("../cli/backup-command.ts"),
+      import("../../stacks/backup/prove.ts"),
+    ]);
+    return backupCommand(input, "backup prove", async (context, sites) => {
+      const done = [];
+      for (const site of sites) done.push({ site, runs: [await proveSite(context, site)] });
+      printRuns(input, done);
+      return done.every(({ runs }) => runs.every(({ ok }) => ok)) ? EXIT.done : EXIT.failed;
+    });
+  },
+};

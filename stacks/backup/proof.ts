@@ -1,0 +1,160 @@
+import type { LiveDatabase } from "../../modules/backup/index.ts";
+import { repositoryJob } from "../../modules/backup/index.ts";
+import { LABEL } from "../../modules/core/labels.ts";
+import { DATABASE_HOST, DATABASE_PART } from "../../modules/database/index.ts";
+import { loginOf } from "../../modules/database/login.ts";
+import { call, destroyObject, get, type JobMount, type RawContent, removeJob } from "../../modules/docker/index.ts";
+import { namespaceOf, objectName, siteStack } from "../../modules/names/index.ts";
+import { serviceNamed } from "./cluster.ts";
+import { job, removeVolume, type Session } from "./run.ts";
+
+/** Names of all that a proof makes. They follow from the site's, so that what a killed proof left is found by the next one. */
+export interface Proof {
+  site: string;
+  network: string;
+  /** Of each volume of the site the one that stands in for it. */
+  volumes: { volume: string; proof: string }[];
+  web: string;
+  database: string;
+  databaseVolume: string;
+}
+
+interface Spec {
+  Name: string;
+  Labels?: Record<string, string>;
+  TaskTemplate: {
+    ContainerSpec: {
+      Image: string;
+      Env?: string[];
+      Labels?: Record<string, string>;
+      Mounts?: { Type: string; Source?: string; Target: string; ReadOnly?: boolean; VolumeOptions?: object }[];
+      Secrets?: { SecretName: string; SecretID: string; File: object }[];
+    };
+    Networks?: { Target: string; Aliases?: string[] }[];
+    Resources?: { Limits?: object; Reservations?: object };
+  };
+  Mode: object;
+}
+
+/** The specification of a live service, on a network and on volumes of the proof's own. It reserves nothing. */
+function cloneOf(
+  session: Session,
+  live: Spec,
+  name: string,
+  network: string,
+  alias: string,
+  volumes: Map<string, string>,
+): Spec {
+  const { platform } = session.context;
+  const labels = { [LABEL.platform]: platform, [LABEL.namespace]: namespaceOf(platform, "backup") };
+  const { TaskTemplate: task } = live;
+  const container = task.ContainerSpec;
+  const own = { Labels: { [LABEL.platform]: platform } };
+  const mounts = (container.Mounts ?? []).map((mount) =>
+    mount.Type === "volume"
+      ? { ...mount, Source: volumes.get(mount.Source ?? "") ?? `${name}-extra`, VolumeOptions: own }
+      : mount,
+  );
+  return {
+    ...live,
+    Name: name,
+    Labels: { ...labels, "terrace.proof": session.entry.site },
+    TaskTemplate: {
+      ...task,
+      ContainerSpec: { ...container, Labels: labels, Mounts: mounts },
+      Networks: [{ Target: network, Aliases: [alias] }],
+      Resources: { Limits: task.Resources?.Limits ?? {} },
+    },
+    Mode: { Replicated: { Replicas: 1 } },
+  };
+}
+
+async function create({ context }: Session, spec: Spec): Promise<string> {
+  return (await call<{ ID: string }>(context.docker, "POST", "/services/create", {}, spec)).ID;
+}
+
+/** A database of the site's own kind, empty, with the login that the site's was made with. */
+export async function cloneDatabase(
+  session: Session,
+  proof: Proof,
+): Promise<{ id: string; login: Omit<LiveDatabase, "network"> }> {
+  const { context, entry, live } = session;
+  const { docker, platform } = context;
+  const stack = siteStack(entry.site);
+  const service = await serviceNamed(docker, objectName(platform, stack, DATABASE_PART.service));
+  if (service === undefined || live.database === undefined) throw new Error(`${entry.site} has no database`);
+  const spec = service.Spec as unknown as Spec;
+  const volumes = new Map([[objectName(platform, stack, DATABASE_PART.volume), proof.databaseVolume]]);
+  const id = await create(session, cloneOf(session, spec, proof.database, proof.network, DATABASE_HOST, volumes));
+  const owner = spec.TaskTemplate.ContainerSpec.Env?.find((each) => each.startsWith("DATABASE_USER="))?.slice(
+    "DATABASE_USER=".length,
+  );
+  const first = loginOf(platform, entry.site, owner ?? live.database.user, 0);
+  return { id, login: { ...live.database, user: first.user, password: await secretRef(session, first.secret) } };
+}
+
+/** The site itself, on the restored volumes and beside the restored database. */
+export async function cloneSite(session: Session, proof: Proof): Promise<string | undefined> {
+  const { context, entry, live } = session;
+  const { docker, platform } = context;
+  const stack = siteStack(entry.site);
+  const service = await serviceNamed(docker, objectName(platform, stack, "web"));
+  if (service === undefined) return undefined;
+  const volumes = new Map(proof.volumes.map(({ volume, proof: name }) => [objectName(platform, stack, volume), name]));
+  const spec = cloneOf(session, service.Spec as unknown as Spec, proof.web, proof.network, proof.web, volumes);
+  const container = spec.TaskTemplate.ContainerSpec;
+  const content = proof.volumes.find(({ volume }) => volume === "@content");
+  if (content !== undefined) {
+    container.Mounts?.push({ Type: "volume", Source: content.proof, Target: "/srv/www", ReadOnly: true });
+  }
+  const now = live.database;
+  if (now !== undefined) {
+    // The database beside it knows the login that it was made with, and not the one that took over from that.
+    const first = loginOf(platform, entry.site, now.user.replace(/_b$/, ""), 0);
+    const { id, name } = await secretRef(session, first.secret);
+    container.Secrets = container.Secrets?.map((each) =>
+      each.SecretName === now.password.name ? { ...each, SecretName: name, SecretID: id } : each,
+    );
+    container.Env = container.Env?.map((each) =>
+      each.endsWith(`=${now.user}`) ? each.replace(/=.*/, `=${first.user}`) : each,
+    );
+  }
+  return create(session, spec);
+}
+
+async function secretRef({ context }: Session, name: string): Promise<{ name: string; id: string }> {
+  const found = await get<RawContent[] | null>(context.docker, "/secrets", { filters: { name: [name] } });
+  const secret = found?.find(({ Spec }) => Spec.Name === name);
+  if (secret === undefined) throw new Error(`the secret ${name} is gone`);
+  return { name, id: secret.ID };
+}
+
+/** Removes all that a proof made; what is not there is fine. */
+export async function removeProof(session: Session, proof: Proof, ended = false): Promise<void> {
+  const { docker } = session.context;
+  for (const name of [proof.web, proof.database]) await removeJob(docker, name);
+  const networks = await get<{ Id: string; Name: string }[]>(docker, "/networks", {
+    filters: { name: [proof.network] },
+  });
+  for (const { Id, Name } of networks) {
+    if (Name === proof.network) {
+      await destroyObject(docker, { kind: "network", name: Name, id: Id }, AbortSignal.timeout(60_000));
+    }
+  }
+  const names = [...proof.volumes.map(({ proof: name }) => name), proof.databaseVolume];
+  const local = new Set(
+    ((await get<{ Volumes: { Name: string }[] | null }>(docker, "/volumes")).Volumes ?? []).map(({ Name }) => Name),
+  );
+  for (const name of names) if (local.has(name)) await removeVolume(docker, name);
+  // Volumes of another node cannot be removed from here; they are emptied there.
+  if (ended && !names.some((name) => local.has(name))) await wipe(session, names);
+}
+
+async function wipe(session: Session, names: string[]): Promise<void> {
+  const labels = { "terrace.platform": session.context.platform };
+  const mounts = names.map(
+    (source): JobMount => ({ kind: "volume", source, target: `/data/restored/${source}`, labels }),
+  );
+  const spec = repositoryJob("wipe", session, { capabilities: ["CAP_DAC_OVERRIDE", "CAP_FOWNER"], mounts });
+  await job(session, spec, undefined);
+}

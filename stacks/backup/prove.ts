@@ -1,0 +1,147 @@
+import {
+  type BackupRun,
+  compareJob,
+  loadJob,
+  repositoryJob,
+  restoreJob,
+  type StoredBackup,
+  type Verdict,
+  visitJob,
+  volumeMounts,
+} from "../../modules/backup/index.ts";
+import { call, converge, type JobMount } from "../../modules/docker/index.ts";
+import { objectName } from "../../modules/names/index.ts";
+import { cloneDatabase, cloneSite, type Proof, removeProof } from "./proof.ts";
+import { choose } from "./restore.ts";
+import { type BackupContext, contentVolume, job, recorded, removeVolume, type Session, withSite } from "./run.ts";
+
+/** How long the throwaway database or site may take to come up, in ms. */
+const PATIENCE = 180_000;
+
+/**
+ * Restores the newest backup into throwaway volumes and services on a network that leads nowhere: verifies each file against the
+ * checksums of the repository, compares it with the live one where that did not change, loads the database and counts its tables and
+ * rows, starts the site on all that and asks for its home page. Removes all of it then, whatever happened. The site itself notices nothing.
+ */
+export function proveSite(context: BackupContext, site: string): Promise<BackupRun> {
+  return withSite(context, site, (session) =>
+    recorded(session, "prove", async () => {
+      const from = await choose(session, { site, at: undefined });
+      const proof = proofOf(session);
+      await removeProof(session, proof);
+      try {
+        return { backup: from.backup, ...(await prove(session, proof, from)) };
+      } finally {
+        await removeProof(session, proof, proof.volumes.length > 0);
+      }
+    }),
+  );
+}
+
+function proofOf({ context, entry }: Session): Proof {
+  const name = (part: string) => objectName(context.platform, "backup", `proof-${entry.site}-${part}`);
+  const volumes = [...entry.volumes, ...(entry.content ? ["@content"] : [])];
+  return {
+    site: entry.site,
+    network: name("net"),
+    volumes: volumes.map((volume) => ({ volume, proof: name(`v-${volume.replace("@", "")}`) })),
+    web: name("web"),
+    database: name("db"),
+    databaseVolume: name("dbv"),
+  };
+}
+
+type Found = Pick<BackupRun, "bytes" | "files" | "tables"> & { fault?: Verdict | undefined };
+
+async function prove(session: Session, proof: Proof, from: StoredBackup): Promise<Found> {
+  const { context, list, entry, live } = session;
+  const found: Found = {};
+  if (proof.volumes.length > 0) {
+    const { result, fault } = await proveFiles(session, proof, from);
+    if (fault !== undefined) return { fault };
+    Object.assign(found, { bytes: Number(result.bytes), files: Number(result.files) });
+  }
+  if (proof.volumes.length === 0 && from.database === undefined) {
+    const about = repositoryJob("list", session, { env: { ABOUT_SNAPSHOT: from.files } });
+    return { ...found, fault: (await job(session, about, list.repository)).fault };
+  }
+  const network = {
+    Name: proof.network,
+    Driver: "overlay",
+    Internal: true,
+    Attachable: true,
+    Labels: { "terrace.platform": list.platform },
+  };
+  await call(context.docker, "POST", "/networks/create", {}, network);
+  if (from.database !== undefined && live.database !== undefined) {
+    const database = await cloneDatabase(session, proof);
+    context.report(`${entry.site}: start a database beside it`);
+    const slow = await converge(context.docker, database.id, PATIENCE, context.signal);
+    if (slow !== undefined)
+      return { fault: { reason: "failed", says: `the database beside it did not start: ${slow.why}` } };
+    const spec = loadJob(
+      session,
+      { ...database.login, network: proof.network },
+      { files: from.files, dump: from.database },
+    );
+    const { result, fault } = await job(session, spec, list.repository);
+    if (fault !== undefined) return { fault };
+    found.tables = result.tables as Record<string, number>;
+  }
+  return { ...found, fault: await proveAnswer(session, proof) };
+}
+
+async function proveFiles(session: Session, proof: Proof, from: StoredBackup) {
+  const { context, list, entry, live } = session;
+  const names = proof.volumes.map(({ volume }) => volume);
+  const labels = { "terrace.platform": list.platform };
+  const at = (folder: string, readOnly: boolean): JobMount[] =>
+    proof.volumes.map(({ volume, proof: source }) => ({
+      kind: "volume",
+      source,
+      target: `${folder}/${volume}`,
+      readOnly,
+      labels,
+    }));
+  const ask = { snapshot: from.files, volumes: names, path: "" };
+  const fetched = await job(
+    session,
+    restoreJob(session, { ...ask, step: "fetch", mounts: at("/data/volumes", false) }),
+    list.repository,
+  );
+  if (fetched.fault !== undefined) return fetched;
+  const content = entry.content ? await contentVolume(context, entry.site, live.image) : undefined;
+  try {
+    const pages: JobMount[] =
+      content === undefined
+        ? []
+        : [{ kind: "volume", source: content, target: "/data/volumes/@content", readOnly: true }];
+    const mounts = [...at("/data/restored", true), ...volumeMounts(list.platform, entry, true), ...pages];
+    const compared = await job(session, compareJob(session, names, mounts), list.repository);
+    if (compared.fault !== undefined) return compared;
+  } finally {
+    if (content !== undefined) await removeVolume(context.docker, content);
+  }
+  const swapped = await job(
+    session,
+    restoreJob(session, { ...ask, step: "swap", mounts: at("/data/volumes", false) }),
+    list.repository,
+  );
+  return { result: fetched.result, fault: swapped.fault };
+}
+
+async function proveAnswer(session: Session, proof: Proof): Promise<Verdict | undefined> {
+  const { context, list, entry } = session;
+  const id = await cloneSite(session, proof);
+  if (id === undefined) return { reason: "failed", says: "the site has no service to start beside it" };
+  context.report(`${entry.site}: start the site beside itself`);
+  const slow = await converge(context.docker, id, PATIENCE, context.signal);
+  if (slow !== undefined) {
+    const log = slow.log.at(-1);
+    return {
+      reason: "no-answer",
+      says: `on the restored data the site does not come up: ${slow.why}${log === undefined ? "" : ` (${log})`}`,
+    };
+  }
+  return (await job(session, visitJob(session, proof.network, proof.web), list.repository)).fault;
+}
