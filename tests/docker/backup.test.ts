@@ -1,7 +1,9 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { statSync } from "node:fs";
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import https from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { armor, Decrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { appSite, writeApp } from "../support/app.ts";
@@ -26,7 +28,7 @@ beforeAll(async () => {
   const { code, all } = await workspace.up();
   expect(all, all).toContain("Done");
   expect(code).toBe(0);
-});
+}, 400_000);
 
 afterAll(async () => {
   await workspace.destroy();
@@ -98,7 +100,55 @@ test("a dynamic site whose volume and database are destroyed is restored, equal 
   expect(restored.code, restored.all).toBe(0);
   expect((await visitor.until("book", "/entries", ({ status }) => status === 200)).body).toBe(before.entries);
   expect((await visitor.get("book", "/uploads")).body).toBe(before.uploads);
-});
+}, 400_000);
+
+test("a flipped byte in the repository is told as damage, and the site serves on", async () => {
+  const data = join(repository, "made/by/the/job/www/data");
+  const packs = (await readdir(data, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  const sizes = packs.map(({ parentPath, name }) => ({
+    path: join(parentPath, name),
+    size: statSync(join(parentPath, name)).size,
+  }));
+  const { path = "" } = sizes.toSorted((a, b) => b.size - a.size)[0] ?? {};
+  const bytes = await readFile(path);
+  const spoiled = Buffer.from(bytes);
+  const at = Math.floor(bytes.length / 3);
+  spoiled[at] = (bytes[at] ?? 0) ^ 1;
+  await chmod(path, 0o600);
+  await writeFile(path, spoiled);
+  const checked = await workspace.run("backup", "check", "www");
+  expect(checked.all).toContain("✗ www: check failed (corrupt)");
+  expect(checked.code).toBe(1);
+  const listed = await workspace.run("backup");
+  expect(listed.all).toContain("www: the last check failed (corrupt");
+  expect(listed.code).toBe(1);
+  expect((await workspace.visitor.get("www")).status).toBe(200);
+  await writeFile(path, bytes);
+  expect((await workspace.run("backup", "check", "www")).code).toBe(0);
+}, 200_000);
+
+test("the key is given out sealed; after its rotation another one opens the repositories", async () => {
+  const identity = await generateX25519Identity();
+  const first = await exportKey(identity);
+  const rotated = await workspace.run("backup", "key", "rotate");
+  expect(rotated.code, rotated.all).toBe(0);
+  expect(rotated.all).toContain("3 repositories have another key.");
+  const second = await exportKey(identity);
+  expect(second).toMatch(/^\S{30,}$/);
+  expect(second).not.toBe(first);
+  expect(rotated.all).not.toContain(first);
+  expect(rotated.all).not.toContain(second);
+  const run = await workspace.run("backup", "run", "www");
+  expect(run.code, run.all).toBe(0);
+}, 300_000);
+
+async function exportKey(identity: string): Promise<string> {
+  const { stdout, code } = await workspace.run("backup", "key", "export", "--to", await identityToRecipient(identity));
+  expect(code).toBe(0);
+  const decrypter = new Decrypter();
+  decrypter.addIdentity(identity);
+  return (await decrypter.decrypt(armor.decode(stdout), "text")).trim();
+}
 
 async function fill(): Promise<string> {
   for (let at = 0; at < 20; at++)
