@@ -1,16 +1,16 @@
 import type { Json } from "./engine-api-forms.ts";
 
 /**
- * What newer engines answer otherwise, as Docker's API history and answers of Engine 28 and 29 show it: fields that are new, fields
+ * What newer engines answer otherwise, written by hand after Docker's API history, not recorded: fields that are new, fields
  * that are gone, other values for "nothing". The key is the API version from which it is so.
  */
-interface Recorded {
+interface Difference {
   since: number;
   path: RegExp;
   change(item: Json): Json;
 }
 
-const RECORDED: Recorded[] = [
+const DIFFERENCES: Difference[] = [
   // 1.44: `VirtualSize` is gone from images, and what is not known is -1; an image without a tag has an empty list, not null.
   {
     since: 1.44,
@@ -40,7 +40,7 @@ const RECORDED: Recorded[] = [
 
 /** An answer as an engine of this API version gives it. */
 export function asAnsweredBy(version: number, path: string, body: unknown): unknown {
-  const changes = RECORDED.filter((each) => version >= each.since && each.path.test(path));
+  const changes = DIFFERENCES.filter((each) => version >= each.since && each.path.test(path));
   const changed = (item: Json) => changes.reduce((current, { change }) => change(current), item);
   if (changes.length === 0 || body === null || typeof body !== "object") return body;
   return Array.isArray(body) ? body.map(changed) : changed(body as Json);
