@@ -25,6 +25,9 @@ export async function get<T>(docker: Dockerode, path: string, query: Query = {})
   }
 }
 
+/** What managers answer in the moments in which another one becomes their leader. */
+const LEADERLESS = /does not have a leader|lost leader status|leadership|no elected.*leader/i;
+
 /** Whether a call's outcome is unknown: its connection broke, or the daemon has no Swarm to answer with just now. */
 export function isBroken(error: unknown): boolean {
   const { name, code, statusCode, message } = error as {
@@ -33,7 +36,7 @@ export function isBroken(error: unknown): boolean {
     statusCode?: number;
     message?: string;
   };
-  if (statusCode !== undefined) return statusCode === 503;
+  if (statusCode !== undefined) return statusCode === 503 || (statusCode === 500 && LEADERLESS.test(message ?? ""));
   return (
     name === "AbortError" ||
     /^(ECONNRESET|ECONNREFUSED|EPIPE|ENOENT|ETIMEDOUT)$/.test(code ?? "") ||

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
 import { TerraceError } from "../core/errors.ts";
 import { LABEL } from "../core/labels.ts";
-import { call, get, type RawService, type RawTask } from "../docker/index.ts";
+import { call, get, isBroken, type RawService, type RawTask } from "../docker/index.ts";
 import { listNodes, type RawNode, updateNode } from "./swarm.ts";
 
 /** How long the tasks of a drained node may take to move, in ms. */
@@ -52,7 +52,17 @@ export async function removeNode(id: string, { docker, report }: Leaving): Promi
     await demoted(docker, id);
   }
   report("leaves the Swarm");
-  await call(docker, "DELETE", `/nodes/${id}`, { force: true });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await call(docker, "DELETE", `/nodes/${id}`, { force: true });
+      return;
+    } catch (error) {
+      // An answer that was lost, e.g. with the leader, may have been a yes.
+      if (attempt > 1 && (error as { statusCode?: number }).statusCode === 404) return;
+      if (!isBroken(error) || attempt === 10) throw error;
+      await sleep(300 * attempt);
+    }
+  }
 }
 
 /** Waits until the other managers have let go of one that is a worker now; 20 s at most. */

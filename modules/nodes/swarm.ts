@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
 import { TerraceError } from "../core/errors.ts";
 import { LABEL } from "../core/labels.ts";
-import { call, get } from "../docker/index.ts";
+import { call, get, isBroken } from "../docker/index.ts";
 import { freePool, parseRange, parseRoutes, type SwarmInfo } from "../host/index.ts";
 import type { PoolNode } from "../pool/index.ts";
 import { type NodeEngine, swarmOf, targetOf } from "./engine.ts";
@@ -124,7 +124,8 @@ export async function updateNode(
       await call(docker, "POST", `/nodes/${id}/update`, { version: Version.Index }, change(Spec));
       return;
     } catch (error) {
-      if (!String(error).includes("out of sequence") || attempt === 10) throw error;
+      const again = String(error).includes("out of sequence") || isBroken(error);
+      if (!again || attempt === 10) throw error;
       await sleep(100 * attempt);
     }
   }
