@@ -29,7 +29,8 @@ export function cloudInit(node: Pick<PoolNode, "name" | "ssh">, publicKey: strin
       },
     ],
     package_update: true,
-    packages: ["ca-certificates", "docker.io", "qemu-guest-agent"],
+    // Without AppArmor's parser, Docker starts no container on a kernel that has AppArmor on, as Debian's has.
+    packages: ["apparmor", "ca-certificates", "docker.io", "qemu-guest-agent"],
     runcmd: [
       ["systemctl", "enable", "--now", "docker.service"],
       // Only where the hypervisor has its channel; without it the unit waits a minute and a half and fails, which is no fault.

@@ -170,8 +170,8 @@ test(
     });
     progress("waiting for its container");
     await expect
-      .poll(async () => (await docker.listTasks()).map(({ Status }) => Status?.State), {
-        timeout: 10 * MINUTE,
+      .poll(async () => (await docker.listTasks()).map(({ Status }) => Status?.Err ?? Status?.State), {
+        timeout: 3 * MINUTE,
         interval: 2000,
       })
       .toEqual(["running"]);
