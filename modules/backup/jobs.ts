@@ -1,4 +1,5 @@
 import { gzipSync } from "node:zlib";
+import { LABEL } from "../core/labels.ts";
 import type { JobMount, JobSpec } from "../docker/index.ts";
 import { objectName, siteStack } from "../names/index.ts";
 import type { Keep } from "./index.ts";
@@ -91,7 +92,7 @@ export function repositoryJob(action: string, context: JobContext, more: Partial
       ...credentials.filter(({ file }) => withCopy || !file.startsWith("COPY_")),
       ...(more.secrets ?? []),
     ],
-    labels: { "terrace.site": entry.site, "terrace.job.action": action, ...more.labels },
+    labels: { [LABEL.site]: entry.site, "terrace.job.action": action, ...more.labels },
   };
 }
 
@@ -101,13 +102,13 @@ export function jobName(platform: string, site: string): string {
 }
 
 function cacheMount(platform: string): JobMount {
-  const labels = { "terrace.platform": platform, "terrace.stack": BACKUP_STACK };
+  const labels = { [LABEL.platform]: platform, [LABEL.stack]: BACKUP_STACK };
   return { kind: "volume", source: objectName(platform, BACKUP_STACK, "cache"), target: "/cache", labels };
 }
 
 export function volumeMounts(platform: string, { site, volumes }: BackupEntry, readOnly: boolean): JobMount[] {
   const stack = siteStack(site);
-  const labels = { "terrace.platform": platform, "terrace.stack": stack, "terrace.site": site };
+  const labels = { [LABEL.platform]: platform, [LABEL.stack]: stack, [LABEL.site]: site };
   return volumes.map((name) => ({
     kind: "volume",
     source: objectName(platform, stack, name),

@@ -7,7 +7,7 @@ export { converge, type Fault, judge, type RawTask } from "./converge.ts";
 export { type LiveDatabase, listDatabases } from "./database.ts";
 export { type Doomed, destroyObject, listPlatform } from "./destroy.ts";
 export { type Build, buildImage, pullImage } from "./images.ts";
-export { JOB_LABEL, type JobEnd, type JobMount, type JobSpec, listJobs, removeJob, runJob } from "./job.ts";
+export { type JobEnd, type JobMount, type JobSpec, removeJob, runJob } from "./job.ts";
 export { serviceLog } from "./logs.ts";
 export { askOf, type RawAsk, readPool } from "./pool.ts";
 export { requireFreeRanges } from "./ranges.ts";

@@ -63,7 +63,7 @@ const POLL = 250;
 /** How long a job may wait for a node, in ms. */
 const PENDING_LIMIT = 60_000;
 const STOP_LIMIT = 60_000;
-export const JOB_LABEL = "terrace.job";
+const JOB_LABEL = "terrace.job";
 
 /** Runs a job to its end and removes it, whatever happens. One of the same name that an earlier run left is removed first. */
 export async function runJob(docker: Dockerode, spec: JobSpec, watch: JobWatch): Promise<JobEnd> {
@@ -92,17 +92,6 @@ export async function removeJob(docker: Dockerode, name: string): Promise<void> 
     if (left.length === 0 || Date.now() > until) return;
     await sleep(POLL);
   }
-}
-
-/** The names of all jobs of a platform that exist now, with their labels. */
-export async function listJobs(
-  docker: Dockerode,
-  platform: string,
-): Promise<{ name: string; labels: Record<string, string> }[]> {
-  type Found = { Spec: { Name: string; Labels?: Record<string, string> } };
-  const filters = { label: [`${LABEL.platform}=${platform}`, JOB_LABEL] };
-  const services = await get<Found[]>(docker, "/services", { filters });
-  return services.map(({ Spec }) => ({ name: Spec.Name, labels: Spec.Labels ?? {} }));
 }
 
 async function watchJob(docker: Dockerode, id: string, watch: JobWatch): Promise<JobEnd> {
@@ -168,7 +157,7 @@ function log(docker: Dockerode, task: RawTask, query: Record<string, string | bo
 
 function bodyOf(spec: JobSpec): object {
   const { platform, stack, name, image, memory } = spec;
-  const owner = { [LABEL.platform]: platform, "com.docker.stack.namespace": namespaceOf(platform, stack) };
+  const owner = { [LABEL.platform]: platform, [LABEL.namespace]: namespaceOf(platform, stack) };
   return {
     Name: name,
     Labels: { ...owner, [JOB_LABEL]: name, ...spec.labels },

@@ -118,7 +118,7 @@ async function requireNoData(docker: Dockerode, node: RawNode): Promise<void> {
   throw new TerraceError("TERRACE_NODE_HAS_DATA", `${name}: the data of ${sites.join(", ")} is on its disk`, {
     where: `node ${name}`,
     why: "on another node the site would come up with an empty volume",
-    next: `keep the node; or back the site up, put its volume on NFS or another node, and restore it there`,
+    next: `keep the node; or back the site up, let it come up on another node, and restore it there`,
   });
 }
 

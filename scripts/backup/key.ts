@@ -76,7 +76,7 @@ const importCommand: Command = {
       note("This replaces the key that the cluster has. Backups made with that one cannot be read without it.");
       if (!(await agreed(input))) return EXIT.failed;
       await importKey(context, password);
-      print("Next: terrace restore --all, or terrace restore SITE --list");
+      print("Next: terrace restore SITE --list, then terrace restore SITE --no-safety, for each site");
       return EXIT.done;
     });
   },

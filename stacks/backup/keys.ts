@@ -30,9 +30,8 @@ export async function exportKey(context: BackupContext, recipients: string[]): P
 }
 
 /**
- * Puts an escrowed password in the place of the one that the cluster has: for a cluster that was made anew.
- *
- * @throws TerraceError `TERRACE_BACKUP_KEY` where a repository would not open with it; the cluster's is then as it was
+ * Puts an escrowed password in the place of the one that the cluster has: for a cluster that was made anew. No repository is asked
+ * whether it opens with it.
  */
 export async function importKey(context: BackupContext, password: Secret): Promise<void> {
   await replaceSecret(context.docker, context.platform, PASSWORD, password);

@@ -151,7 +151,7 @@ export async function removeProof(session: Session, proof: Proof, ended = false)
 }
 
 async function wipe(session: Session, names: string[]): Promise<void> {
-  const labels = { "terrace.platform": session.context.platform };
+  const labels = { [LABEL.platform]: session.context.platform };
   const mounts = names.map(
     (source): JobMount => ({ kind: "volume", source, target: `/data/restored/${source}`, labels }),
   );

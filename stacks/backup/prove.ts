@@ -9,6 +9,7 @@ import {
   visitJob,
   volumeMounts,
 } from "../../modules/backup/index.ts";
+import { LABEL } from "../../modules/core/labels.ts";
 import { call, converge, type JobMount } from "../../modules/docker/index.ts";
 import { objectName } from "../../modules/names/index.ts";
 import { cloneDatabase, cloneSite, type Proof, removeProof } from "./proof.ts";
@@ -70,7 +71,7 @@ async function prove(session: Session, proof: Proof, from: StoredBackup): Promis
     Driver: "overlay",
     Internal: true,
     Attachable: true,
-    Labels: { "terrace.platform": list.platform },
+    Labels: { [LABEL.platform]: list.platform },
   };
   await call(context.docker, "POST", "/networks/create", {}, network);
   if (from.database !== undefined && live.database !== undefined) {
@@ -94,7 +95,7 @@ async function prove(session: Session, proof: Proof, from: StoredBackup): Promis
 async function proveFiles(session: Session, proof: Proof, from: StoredBackup) {
   const { context, list, entry, live } = session;
   const names = proof.volumes.map(({ volume }) => volume);
-  const labels = { "terrace.platform": list.platform };
+  const labels = { [LABEL.platform]: list.platform };
   const at = (folder: string, readOnly: boolean): JobMount[] =>
     proof.volumes.map(({ volume, proof: source }) => ({
       kind: "volume",

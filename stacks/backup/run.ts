@@ -20,6 +20,7 @@ import {
   type Verdict,
 } from "../../modules/backup/index.ts";
 import type { TerraceError } from "../../modules/core/errors.ts";
+import { LABEL } from "../../modules/core/labels.ts";
 import { call, type JobEnd, type JobSpec, removeJob, runJob } from "../../modules/docker/index.ts";
 import { acquireLock } from "../../modules/engine/index.ts";
 import { objectName, siteStack } from "../../modules/names/index.ts";
@@ -218,7 +219,7 @@ export async function contentVolume(
   if (image === undefined) return undefined;
   const name = objectName(platform, siteStack(site), "backup-content");
   await removeVolume(docker, name);
-  const Labels = { "terrace.platform": platform };
+  const Labels = { [LABEL.platform]: platform };
   await call(docker, "POST", "/volumes/create", {}, { Name: name, Labels });
   const Image = image.split("@")[0];
   const mount = { Type: "volume", Source: name, Target: "/srv/www" };
