@@ -1,6 +1,7 @@
 /** The Docker Engine API, as Terrace uses it. */
 
 export { call, get, isBroken, type Query } from "./call.ts";
+export { changeObject, findSecret } from "./change.ts";
 export { removeOldImages } from "./cleanup.ts";
 export { agree, connect } from "./client.ts";
 export { converge, type Fault, judge, type RawTask } from "./converge.ts";

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
 import { TerraceError } from "../core/errors.ts";
 import { LABEL } from "../core/labels.ts";
-import { call, get, isBroken } from "../docker/index.ts";
+import { call, changeObject, get } from "../docker/index.ts";
 import { freePool, parseRange, parseRoutes, type SwarmInfo } from "../host/index.ts";
 import type { PoolNode } from "../pool/index.ts";
 import { type NodeEngine, swarmOf, targetOf } from "./engine.ts";
@@ -118,15 +118,5 @@ export async function updateNode(
   id: string,
   change: (spec: RawNode["Spec"]) => RawNode["Spec"],
 ): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    const { Spec, Version } = await get<RawNode>(docker, `/nodes/${id}`);
-    try {
-      await call(docker, "POST", `/nodes/${id}/update`, { version: Version.Index }, change(Spec));
-      return;
-    } catch (error) {
-      const again = String(error).includes("out of sequence") || isBroken(error);
-      if (!again || attempt === 10) throw error;
-      await sleep(100 * attempt);
-    }
-  }
+  await changeObject<RawNode>(docker, `/nodes/${id}`, ({ Spec }) => change(Spec));
 }

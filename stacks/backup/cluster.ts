@@ -14,7 +14,7 @@ import { TerraceError } from "../../modules/core/errors.ts";
 import { LABEL } from "../../modules/core/labels.ts";
 import { DATABASE_HOST, DATABASE_PART } from "../../modules/database/index.ts";
 import { currentLogin } from "../../modules/database/login.ts";
-import { call, get, isBroken, type RawContent, type RawService } from "../../modules/docker/index.ts";
+import { call, changeObject, get, isBroken, type RawContent, type RawService } from "../../modules/docker/index.ts";
 import { objectName, siteStack } from "../../modules/names/index.ts";
 
 /** On the config that holds a site's history. */
@@ -101,13 +101,7 @@ export async function writeHistory(docker: Dockerode, platform: string, history:
           { Name: name, Data: Buffer.from("history").toString("base64"), Labels },
         );
       } else {
-        await call(
-          docker,
-          "POST",
-          `/configs/${found.ID}/update`,
-          { version: found.Version.Index },
-          { ...found.Spec, Labels },
-        );
+        await changeObject<RawContent>(docker, `/configs/${found.ID}`, ({ Spec }) => ({ ...Spec, Labels }));
       }
       return;
     } catch (error) {

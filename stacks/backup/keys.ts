@@ -4,7 +4,7 @@ import { BACKUP_STACK, PASSWORD, repositoryJob } from "../../modules/backup/inde
 import { TerraceError } from "../../modules/core/errors.ts";
 import { LABEL } from "../../modules/core/labels.ts";
 import { Secret } from "../../modules/core/secret.ts";
-import { call, destroyObject, get, type RawContent, runJob } from "../../modules/docker/index.ts";
+import { call, destroyObject, findSecret, runJob } from "../../modules/docker/index.ts";
 import { objectName } from "../../modules/names/index.ts";
 import { readBackups, readKeys, requireList } from "./cluster.ts";
 import { repositoryFault } from "./restore.ts";
@@ -69,7 +69,7 @@ export async function rotateKey(context: BackupContext): Promise<{ sites: string
 /** A rotation that was cut off in the very moment of the change left only the next password, which all repositories have by then. */
 async function heal(context: BackupContext): Promise<void> {
   const { docker, platform } = context;
-  if ((await secretNamed(docker, objectName(platform, BACKUP_STACK, PASSWORD))) !== undefined) return;
+  if ((await findSecret(docker, objectName(platform, BACKUP_STACK, PASSWORD))) !== undefined) return;
   const { armor, Decrypter, generateIdentity, identityToRecipient } = await import("age-encryption");
   const identity = await generateIdentity();
   const decrypter = new Decrypter();
@@ -110,7 +110,7 @@ function copyCredentials<T extends { file: string }>(credentials: T[]): T[] {
 
 async function replaceSecret(docker: Dockerode, platform: string, part: string, value: Secret): Promise<void> {
   const name = objectName(platform, BACKUP_STACK, part);
-  const found = await secretNamed(docker, name);
+  const found = await findSecret(docker, name);
   const Labels = found?.Spec.Labels ?? { [LABEL.platform]: platform, [LABEL.keep]: "data" };
   if (found !== undefined) await removeSecret(docker, name);
   const Data = Buffer.from(value.reveal()).toString("base64");
@@ -118,12 +118,7 @@ async function replaceSecret(docker: Dockerode, platform: string, part: string, 
 }
 
 async function removeSecret(docker: Dockerode, name: string): Promise<void> {
-  const found = await secretNamed(docker, name);
+  const found = await findSecret(docker, name);
   if (found !== undefined)
     await destroyObject(docker, { kind: "secret", name, id: found.ID }, AbortSignal.timeout(60_000));
-}
-
-async function secretNamed(docker: Dockerode, name: string): Promise<RawContent | undefined> {
-  const found = await get<RawContent[] | null>(docker, "/secrets", { filters: { name: [name] } });
-  return found?.find(({ Spec }) => Spec.Name === name);
 }

@@ -3,7 +3,7 @@ import { repositoryJob } from "../../modules/backup/index.ts";
 import { LABEL } from "../../modules/core/labels.ts";
 import { DATABASE_HOST, DATABASE_PART } from "../../modules/database/index.ts";
 import { loginOf } from "../../modules/database/login.ts";
-import { call, destroyObject, get, type JobMount, type RawContent, removeJob } from "../../modules/docker/index.ts";
+import { call, destroyObject, findSecret, get, type JobMount, removeJob } from "../../modules/docker/index.ts";
 import { namespaceOf, objectName, siteStack } from "../../modules/names/index.ts";
 import { serviceNamed } from "./cluster.ts";
 import { job, removeVolume, type Session } from "./run.ts";
@@ -93,8 +93,16 @@ export async function cloneDatabase(
   return { id, login: { ...live.database, user: first.user, password: await secretRef(session, first.secret) } };
 }
 
-/** The site itself, on the restored volumes and beside the restored database. */
-export async function cloneSite(session: Session, proof: Proof): Promise<string | undefined> {
+/**
+ * The site itself, on the restored volumes and beside the restored database.
+ *
+ * @param login what the database beside it knows: the one that it was made with, not one that took over from that
+ */
+export async function cloneSite(
+  session: Session,
+  proof: Proof,
+  login: Pick<LiveDatabase, "user" | "password"> | undefined,
+): Promise<string | undefined> {
   const { context, entry, live } = session;
   const { docker, platform } = context;
   const stack = siteStack(entry.site);
@@ -108,23 +116,20 @@ export async function cloneSite(session: Session, proof: Proof): Promise<string 
     container.Mounts?.push({ Type: "volume", Source: content.proof, Target: "/srv/www", ReadOnly: true });
   }
   const now = live.database;
-  if (now !== undefined) {
-    // The database beside it knows the login that it was made with, and not the one that took over from that.
-    const first = loginOf(platform, entry.site, now.user.replace(/_b$/, ""), 0);
-    const { id, name } = await secretRef(session, first.secret);
+  if (now !== undefined && login !== undefined) {
+    const { id, name } = login.password;
     container.Secrets = container.Secrets?.map((each) =>
       each.SecretName === now.password.name ? { ...each, SecretName: name, SecretID: id } : each,
     );
     container.Env = container.Env?.map((each) =>
-      each.endsWith(`=${now.user}`) ? each.replace(/=.*/, `=${first.user}`) : each,
+      each.endsWith(`=${now.user}`) ? each.replace(/=.*/, `=${login.user}`) : each,
     );
   }
   return create(session, spec);
 }
 
 async function secretRef({ context }: Session, name: string): Promise<{ name: string; id: string }> {
-  const found = await get<RawContent[] | null>(context.docker, "/secrets", { filters: { name: [name] } });
-  const secret = found?.find(({ Spec }) => Spec.Name === name);
+  const secret = await findSecret(context.docker, name);
   if (secret === undefined) throw new Error(`the secret ${name} is gone`);
   return { name, id: secret.ID };
 }

@@ -1,6 +1,7 @@
 import {
   type BackupRun,
   compareJob,
+  type LiveDatabase,
   loadJob,
   repositoryJob,
   restoreJob,
@@ -74,8 +75,10 @@ async function prove(session: Session, proof: Proof, from: StoredBackup): Promis
     Labels: { [LABEL.platform]: list.platform },
   };
   await call(context.docker, "POST", "/networks/create", {}, network);
+  let login: Pick<LiveDatabase, "user" | "password"> | undefined;
   if (from.database !== undefined && live.database !== undefined) {
     const database = await cloneDatabase(session, proof);
+    login = database.login;
     context.report(`${entry.site}: start a database beside it`);
     const slow = await converge(context.docker, database.id, PATIENCE, context.signal);
     if (slow !== undefined)
@@ -89,7 +92,7 @@ async function prove(session: Session, proof: Proof, from: StoredBackup): Promis
     if (fault !== undefined) return { fault };
     found.tables = result.tables as Record<string, number>;
   }
-  return { ...found, fault: await proveAnswer(session, proof) };
+  return { ...found, fault: await proveAnswer(session, proof, login) };
 }
 
 async function proveFiles(session: Session, proof: Proof, from: StoredBackup) {
@@ -131,9 +134,13 @@ async function proveFiles(session: Session, proof: Proof, from: StoredBackup) {
   return { result: fetched.result, fault: swapped.fault };
 }
 
-async function proveAnswer(session: Session, proof: Proof): Promise<Verdict | undefined> {
+async function proveAnswer(
+  session: Session,
+  proof: Proof,
+  login: Pick<LiveDatabase, "user" | "password"> | undefined,
+): Promise<Verdict | undefined> {
   const { context, list, entry } = session;
-  const id = await cloneSite(session, proof);
+  const id = await cloneSite(session, proof, login);
   if (id === undefined) return { reason: "failed", says: "the site has no service to start beside it" };
   context.report(`${entry.site}: start the site beside itself`);
   const slow = await converge(context.docker, id, PATIENCE, context.signal);

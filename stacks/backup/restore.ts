@@ -12,7 +12,7 @@ import {
   volumeMounts,
 } from "../../modules/backup/index.ts";
 import { TerraceError } from "../../modules/core/errors.ts";
-import { call, converge, get, type RawTask } from "../../modules/docker/index.ts";
+import { changeObject, converge, get, type RawService, type RawTask } from "../../modules/docker/index.ts";
 import { objectName, siteStack } from "../../modules/names/index.ts";
 import { serviceNamed } from "./cluster.ts";
 import { type BackupContext, backup, job, recorded, type Session, withSite } from "./run.ts";
@@ -192,17 +192,8 @@ async function withoutTasks<T>(context: BackupContext, site: string, work: () =>
 }
 
 async function scale(docker: Dockerode, id: string, replicas: number): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    type Found = { Version: { Index: number }; Spec: object };
-    const { Version, Spec } = await get<Found>(docker, `/services/${id}`);
-    const body = { ...Spec, Mode: { Replicated: { Replicas: replicas } } };
-    try {
-      await call(docker, "POST", `/services/${id}/update`, { version: Version.Index }, body);
-      return;
-    } catch (error) {
-      if (!String(error).includes("out of sequence") || attempt === 10) throw error;
-    }
-  }
+  const change = ({ Spec }: RawService) => ({ ...Spec, Mode: { Replicated: { Replicas: replicas } } });
+  await changeObject(docker, `/services/${id}`, change);
 }
 
 async function tasksGone({ docker, signal }: BackupContext, service: string): Promise<void> {

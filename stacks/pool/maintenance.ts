@@ -8,7 +8,8 @@ import {
   type ServiceState,
 } from "../../modules/capacity/index.ts";
 import { TerraceError } from "../../modules/core/errors.ts";
-import { call, get, isBroken, type RawService, readPool } from "../../modules/docker/index.ts";
+import { changeObject, get, type RawService, readPool } from "../../modules/docker/index.ts";
+import type { RawNode } from "../../modules/nodes/index.ts";
 import { mapLimit } from "../limit.ts";
 
 export interface Maintenance {
@@ -126,37 +127,23 @@ export function isCrowded({ asks, tasks, data }: ServiceState, { nodes }: PoolSt
   return new Set(tasks.map(({ node }) => node)).size < Math.min(asks.replicas, possible);
 }
 
-interface RawNode {
-  Version: { Index: number };
-  Spec: object;
-}
-
 async function setAvailability(
   node: NodeState,
   availability: NodeState["availability"],
   { docker, signal }: Maintenance,
 ): Promise<void> {
-  await again(signal, async () => {
-    const { Version, Spec } = await get<RawNode>(docker, `/nodes/${node.id}`);
-    await call(
-      docker,
-      "POST",
-      `/nodes/${node.id}/update`,
-      { version: Version.Index },
-      { ...Spec, Availability: availability },
-    );
-  });
+  const change = ({ Spec }: RawNode) => ({ ...Spec, Availability: availability });
+  await changeObject(docker, `/nodes/${node.id}`, change, signal);
 }
 
 /** Replaces all tasks of a service in the order that it has for updates, and waits for the end of that. */
 async function restart({ id, name, site }: ServiceState, { docker, signal }: Maintenance): Promise<void> {
-  const started = await again(signal, async () => {
-    const { Version, Spec, UpdateStatus } = await get<RawService>(docker, `/services/${id}`);
+  const change = ({ Spec }: RawService) => {
     const count = (Spec.TaskTemplate?.ForceUpdate ?? 0) + 1;
-    const body = { ...Spec, TaskTemplate: { ...Spec.TaskTemplate, ForceUpdate: count } };
-    await call(docker, "POST", `/services/${id}/update`, { version: Version.Index }, body);
-    return UpdateStatus?.StartedAt;
-  });
+    return { ...Spec, TaskTemplate: { ...Spec.TaskTemplate, ForceUpdate: count } };
+  };
+  const before = await changeObject(docker, `/services/${id}`, change, signal);
+  const started = before.UpdateStatus?.StartedAt;
   for (const until = Date.now() + LIMIT; ; await sleep(POLL, undefined, { signal })) {
     const { UpdateStatus } = await get<RawService>(docker, `/services/${id}`);
     const own = UpdateStatus?.StartedAt !== started;
@@ -190,16 +177,8 @@ async function spreadOut(service: ServiceState, pool: PoolState, run: Maintenanc
 
 /** Sets the number of a service's containers, and waits until so many run; whether they do. */
 async function scale({ id }: ServiceState, replicas: number, { docker, signal }: Maintenance): Promise<boolean> {
-  await again(signal, async () => {
-    const { Version, Spec } = await get<RawService>(docker, `/services/${id}`);
-    await call(
-      docker,
-      "POST",
-      `/services/${id}/update`,
-      { version: Version.Index },
-      { ...Spec, Mode: { Replicated: { Replicas: replicas } } },
-    );
-  });
+  const change = ({ Spec }: RawService) => ({ ...Spec, Mode: { Replicated: { Replicas: replicas } } });
+  await changeObject(docker, `/services/${id}`, change, signal);
   const filters = { service: [id] };
   for (const until = Date.now() + SPREAD_LIMIT; Date.now() < until; await sleep(POLL, undefined, { signal })) {
     const tasks = await get<{ Status: { State: string } }[] | null>(docker, "/tasks", { filters });
@@ -220,18 +199,5 @@ async function isEmpty(node: NodeState, { docker, signal }: Maintenance): Promis
       where: `node ${node.name}`,
       next: "docker node ps tells which; run this again",
     });
-  }
-}
-
-/** Swarm itself writes to nodes and services: what was read may be old by the time it is written. */
-async function again<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work();
-    } catch (error) {
-      const stale = String(error).includes("update out of sequence") || isBroken(error);
-      if (!stale || attempt === 10) throw error;
-      await sleep(200, undefined, { signal });
-    }
   }
 }

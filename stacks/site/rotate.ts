@@ -3,7 +3,15 @@ import { TerraceError } from "../../modules/core/errors.ts";
 import { LABEL } from "../../modules/core/labels.ts";
 import type { Secret } from "../../modules/core/secret.ts";
 import { type Login, loginLabels, loginOf } from "../../modules/database/login.ts";
-import { call, get, type LiveDatabase, listDatabases, type RawContent, runJob } from "../../modules/docker/index.ts";
+import {
+  call,
+  changeObject,
+  findSecret,
+  type LiveDatabase,
+  listDatabases,
+  type RawContent,
+  runJob,
+} from "../../modules/docker/index.ts";
 import { ownerLabels } from "../../modules/engine/index.ts";
 import { objectName, siteStack } from "../../modules/names/index.ts";
 import { USER } from "../parts.ts";
@@ -129,11 +137,6 @@ async function loginJob(
   });
 }
 
-async function findSecret(docker: Dockerode, name: string): Promise<RawContent | undefined> {
-  const found = await get<RawContent[] | null>(docker, "/secrets", { filters: { name: [name] } });
-  return found?.find(({ Spec }) => Spec.Name === name);
-}
-
 async function secretId(docker: Dockerode, name: string): Promise<string> {
   const found = await findSecret(docker, name);
   if (found !== undefined) return found.ID;
@@ -146,14 +149,9 @@ async function secretId(docker: Dockerode, name: string): Promise<string> {
 async function setNumber(docker: Dockerode, name: string, number: string): Promise<void> {
   const found = await findSecret(docker, name);
   if (found === undefined) throw new Error(`the secret ${name} is gone`);
-  const Labels = { ...found.Spec.Labels, [LABEL.databaseLogin]: number };
-  await call(
-    docker,
-    "POST",
-    `/secrets/${found.ID}/update`,
-    { version: found.Version.Index },
-    { ...found.Spec, Labels },
-  );
+  await changeObject<RawContent>(docker, `/secrets/${found.ID}`, ({ Spec }) => {
+    return { ...Spec, Labels: { ...Spec.Labels, [LABEL.databaseLogin]: number } };
+  });
 }
 
 async function removeSecret(docker: Dockerode, name: string): Promise<void> {
