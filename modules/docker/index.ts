@@ -14,6 +14,7 @@ export { askOf, type RawAsk, readPool } from "./pool.ts";
 export { requireFreeRanges } from "./ranges.ts";
 export {
   type ClusterObjects,
+  isOver,
   type RawContent,
   type RawNetwork,
   type RawService,

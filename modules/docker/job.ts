@@ -5,6 +5,7 @@ import { namespaceOf } from "../names/index.ts";
 import { call, get, getBytes } from "./call.ts";
 import { demultiplex, type RawTask } from "./converge.ts";
 import { destroyObject } from "./destroy.ts";
+import { isOver } from "./read.ts";
 
 /** One container that runs to its end, as plain data. */
 export interface JobSpec {
@@ -101,7 +102,7 @@ async function watchJob(docker: Dockerode, id: string, watch: JobWatch): Promise
     watch.signal.throwIfAborted();
     const tasks = await get<RawTask[]>(docker, "/tasks", { filters: { service: [id] } });
     const [task] = tasks.toSorted((a, b) => b.CreatedAt.localeCompare(a.CreatedAt));
-    if (task !== undefined && /^(complete|failed|rejected|shutdown|orphaned|remove)$/.test(task.Status.State)) {
+    if (task !== undefined && isOver(task.Status.State)) {
       return endOf(docker, task, watch, told);
     }
     const waiting = task === undefined || /^(new|pending)$/.test(task.Status.State);

@@ -2,6 +2,7 @@ import type Dockerode from "dockerode";
 import type { Ask, NodeState, PoolState, ServiceState } from "../capacity/index.ts";
 import { LABEL } from "../core/labels.ts";
 import { get } from "./call.ts";
+import { isOver } from "./read.ts";
 
 interface RawNode {
   ID: string;
@@ -79,7 +80,6 @@ function nodeState({ ID, Spec, Description, Status, ManagerStatus }: RawNode): N
 }
 
 function serviceState({ ID, Spec }: RawPlacedService, tasks: RawTaskPlace[]): ServiceState {
-  const ended = /^(complete|failed|rejected|shutdown|orphaned|remove)$/;
   return {
     id: ID,
     name: Spec.Name,
@@ -88,7 +88,7 @@ function serviceState({ ID, Spec }: RawPlacedService, tasks: RawTaskPlace[]): Se
     asks: askOf(Spec),
     data: (Spec.TaskTemplate?.ContainerSpec?.Mounts ?? []).some(isLocal),
     tasks: tasks
-      .filter(({ Status }) => !ended.test(Status.State))
+      .filter(({ Status }) => !isOver(Status.State))
       .map(({ NodeID, Status }) => ({ node: NodeID || undefined, running: Status.State === "running" })),
   };
 }

@@ -77,6 +77,11 @@ export async function readCluster(docker: Dockerode, platform: string): Promise<
   };
 }
 
+/** Whether a task in this state (`running`, `failed`, ...) runs no more and never will. */
+export function isOver(state: string): boolean {
+  return /^(complete|failed|rejected|shutdown|orphaned|remove)$/.test(state);
+}
+
 /** Swarm keeps networks by id. Those of the platform are read at once; there is hardly ever another one. */
 function foreignNetworks(docker: Dockerode, services: RawService[], own: RawNetwork[]): Promise<RawNetwork[]> {
   const known = new Set(own.flatMap(({ Id, Name }) => [Id, Name]));

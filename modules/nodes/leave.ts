@@ -2,12 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
 import { TerraceError } from "../core/errors.ts";
 import { LABEL } from "../core/labels.ts";
-import { call, get, isBroken, type RawService, type RawTask } from "../docker/index.ts";
+import { call, get, isBroken, isOver, type RawService, type RawTask } from "../docker/index.ts";
 import { listNodes, type RawNode, updateNode } from "./swarm.ts";
 
 /** How long the tasks of a drained node may take to move, in ms. */
 const LIMIT = 5 * 60_000;
-const ENDED = /^(complete|shutdown|failed|rejected|remove|orphaned)$/;
 
 interface Leaving {
   docker: Dockerode;
@@ -85,9 +84,7 @@ async function busyServices(docker: Dockerode, node: RawNode): Promise<string[]>
     get<RawService[]>(docker, "/services", { status: true }),
   ]);
   const down = node.Status.State === "down";
-  const there = tasks.filter(({ Status, DesiredState }) =>
-    down ? DesiredState === "running" : !ENDED.test(Status.State),
-  );
+  const there = tasks.filter(({ Status, DesiredState }) => (down ? DesiredState === "running" : !isOver(Status.State)));
   const left = new Set(there.map(({ ServiceID }) => ServiceID));
   const moved = new Set(tasks.map(({ ServiceID }) => ServiceID));
   const missing = (service: RawService) => {

@@ -1,4 +1,3 @@
-import { EXIT } from "../../modules/core/errors.ts";
 import { type Command, OPTION } from "../cli/command.ts";
 
 export const checkBackup: Command = {
@@ -8,15 +7,10 @@ export const checkBackup: Command = {
   options: [OPTION.env, OPTION.json, OPTION.noWait],
   examples: [{ line: "terrace backup check gejiu", says: "one site" }],
   async run(input) {
-    const [{ backupCommand, printRuns }, { checkSite }] = await Promise.all([
+    const [{ eachSite }, { checkSite }] = await Promise.all([
       import("../cli/backup-command.ts"),
       import("../../stacks/backup/run.ts"),
     ]);
-    return backupCommand(input, "backup check", async (context, sites) => {
-      const done = [];
-      for (const site of sites) done.push({ site, runs: [await checkSite(context, site)] });
-      printRuns(input, done);
-      return done.every(({ runs }) => runs.every(({ ok }) => ok)) ? EXIT.done : EXIT.failed;
-    });
+    return eachSite(input, "backup check", async (context, site) => [await checkSite(context, site)]);
   },
 };

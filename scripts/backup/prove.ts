@@ -1,4 +1,3 @@
-import { EXIT } from "../../modules/core/errors.ts";
 import { type Command, OPTION } from "../cli/command.ts";
 
 export const proveBackup: Command = {
@@ -10,15 +9,10 @@ export const proveBackup: Command = {
   options: [OPTION.env, OPTION.json, OPTION.noWait],
   examples: [{ line: "terrace backup prove gejiu", says: "one site" }],
   async run(input) {
-    const [{ backupCommand, printRuns }, { proveSite }] = await Promise.all([
+    const [{ eachSite }, { proveSite }] = await Promise.all([
       import("../cli/backup-command.ts"),
       import("../../stacks/backup/prove.ts"),
     ]);
-    return backupCommand(input, "backup prove", async (context, sites) => {
-      const done = [];
-      for (const site of sites) done.push({ site, runs: [await proveSite(context, site)] });
-      printRuns(input, done);
-      return done.every(({ runs }) => runs.every(({ ok }) => ok)) ? EXIT.done : EXIT.failed;
-    });
+    return eachSite(input, "backup prove", async (context, site) => [await proveSite(context, site)]);
   },
 };

@@ -1,4 +1,3 @@
-import { EXIT } from "../../modules/core/errors.ts";
 import { type Command, flag, OPTION } from "../cli/command.ts";
 
 export const runBackup: Command = {
@@ -18,15 +17,10 @@ export const runBackup: Command = {
     { line: "terrace backup run shop --accept", says: "after much of the shop's data was removed on purpose" },
   ],
   async run(input) {
-    const [{ backupCommand, printRuns }, { backupSite }] = await Promise.all([
+    const [{ eachSite }, { backupSite }] = await Promise.all([
       import("../cli/backup-command.ts"),
       import("../../stacks/backup/run.ts"),
     ]);
-    return backupCommand(input, "backup run", async (context, sites) => {
-      const done = [];
-      for (const site of sites) done.push({ site, runs: await backupSite(context, site, flag(input, "accept")) });
-      printRuns(input, done);
-      return done.every(({ runs }) => runs.every(({ ok }) => ok)) ? EXIT.done : EXIT.failed;
-    });
+    return eachSite(input, "backup run", (context, site) => backupSite(context, site, flag(input, "accept")));
   },
 };

@@ -1,12 +1,12 @@
 import type { BackupRun } from "../../modules/backup/index.ts";
-import type { ExitCode } from "../../modules/core/errors.ts";
+import { EXIT, type ExitCode } from "../../modules/core/errors.ts";
 import { formatSize } from "../../modules/units/index.ts";
 import { readBackups, requireEntry, requireList } from "../../stacks/backup/cluster.ts";
 import type { BackupContext } from "../../stacks/backup/run.ts";
 import { flag, type Input } from "./command.ts";
 import { connectTo } from "./engine.ts";
 import { interruptible } from "./interact.ts";
-import { note, paint, print, printJson } from "./output.ts";
+import { paint, print, printJson, stopwatch } from "./output.ts";
 import { openWorkspace } from "./workspace.ts";
 
 /**
@@ -24,9 +24,7 @@ export async function backupCommand(
   const list = requireList(await readBackups(docker, platform.name), platform.name);
   const sites = input.arguments.length > 0 ? input.arguments : list.sites.map(({ site }) => site);
   for (const site of sites) requireEntry(list, site);
-  const started = performance.now();
-  const report = (line: string) =>
-    note(`${paint.dim(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s`)}  ${line}`);
+  const report = stopwatch();
   const noWait = input.options.wait === false;
   const named = [reason, ...input.arguments].join(" ");
   return interruptible((signal) =>
@@ -34,8 +32,21 @@ export async function backupCommand(
   );
 }
 
-/** Tells what became of each run. */
-export function printRuns(input: Input, done: { site: string; runs: BackupRun[] }[]): void {
+/** Does one thing with each site that is meant, one after another, and tells what became of it. */
+export function eachSite(
+  input: Input,
+  reason: string,
+  work: (context: BackupContext, site: string) => Promise<BackupRun[]>,
+): Promise<ExitCode> {
+  return backupCommand(input, reason, async (context, sites) => {
+    const done = [];
+    for (const site of sites) done.push({ site, runs: await work(context, site) });
+    printRuns(input, done);
+    return done.every(({ runs }) => runs.every(({ ok }) => ok)) ? EXIT.done : EXIT.failed;
+  });
+}
+
+function printRuns(input: Input, done: { site: string; runs: BackupRun[] }[]): void {
   if (flag(input, "json")) printJson(done);
   else for (const { site, runs } of done) for (const run of runs) print(runLine(site, run));
 }

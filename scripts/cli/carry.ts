@@ -10,7 +10,7 @@ import { lockScopes } from "../../stacks/scopes.ts";
 import { flag, type Input } from "./command.ts";
 import { imageSupply } from "./engine.ts";
 import { agreed, interruptible } from "./interact.ts";
-import { errorJson, note, noteText, paint, print, printError, printJson } from "./output.ts";
+import { errorJson, note, noteText, paint, print, printError, printJson, stopwatch } from "./output.ts";
 import type { Prepared } from "./prepare.ts";
 import { counts, planJson, showPlan, summary } from "./show-plan.ts";
 import { showWaiting, waitOf } from "./waiting.ts";
@@ -89,9 +89,7 @@ async function requireFree({ docker, plan: { platform, base, edgeChanges } }: Pr
 
 async function run(prepared: Prepared, signal: AbortSignal): Promise<Outcome[]> {
   const { docker, plan } = prepared;
-  const started = performance.now();
-  const report = (line: string) =>
-    note(`${paint.dim(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s`)}  ${line}`);
+  const report = stopwatch();
   const edges = edgeAddresses(plan.platform);
   const makeBase = (reference: string) => bootstrapBase(docker, reference, report);
   const root = () => readRoot(docker, plan.platform.name);

@@ -20,6 +20,12 @@ export function noteText(text: string): void {
   process.stderr.write(text);
 }
 
+/** Notes with the seconds since now before each. */
+export function stopwatch(): (line: string) => void {
+  const started = performance.now();
+  return (line) => note(`${paint.dim(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s`)}  ${line}`);
+}
+
 export function printJson(value: unknown): void {
   print(JSON.stringify(value, null, 2));
 }
