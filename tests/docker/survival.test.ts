@@ -3,7 +3,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { connect } from "../../modules/docker/index.ts";
-import { OWN_IMAGES } from "../../modules/images/index.ts";
 import { platformImages } from "../../stacks/images.ts";
 import { engineObstacle } from "../support/engine.ts";
 import { PrivateEngine } from "../support/private-engine.ts";
@@ -40,17 +39,16 @@ afterAll(async () => {
   await engine?.destroy();
 }, 60_000);
 
-/** The images that all platforms share; another test of this run may just be putting them back. */
+/** The shared images that these sites need: its disk has no room for those of databases and backups. */
 async function sharedReferences(): Promise<string[]> {
   const images = await platformImages({} as never);
-  const wanted = [images.base, ...OWN_IMAGES.map((name) => images[name].reference)];
-  const there = new Set((await main.listImages()).flatMap(({ RepoTags }) => RepoTags ?? []));
-  return wanted.filter((reference) => there.has(reference));
+  return [images.base, images.static.reference, images.edge.reference];
 }
 
-/** Where this engine never made them, a platform is brought up that does. */
+/** Where the engine of the other tests never made them, a platform is brought up that does. */
 async function requireSharedImages(): Promise<void> {
-  if ((await sharedReferences()).length >= 3) return;
+  const there = new Set((await main.listImages()).flatMap(({ RepoTags }) => RepoTags ?? []));
+  if ((await sharedReferences()).every((reference) => there.has(reference))) return;
   const maker = await Workspace.create();
   await maker.pages("www", "makes images");
   const { code, all } = await maker.up();

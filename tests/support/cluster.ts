@@ -66,12 +66,19 @@ export class Cluster {
       .map((task) => ({ ...task, name: names.get(task.ServiceID) ?? "" }));
   }
 
-  /** The container of a service's only running task. */
+  /**
+   * The container of a service's only running task. Waits 30 s for it: a service answers before its first health check, and until then
+   * its task only starts.
+   */
   async container(service: string): Promise<Dockerode.Container> {
-    const task = (await this.#running()).find(({ name }) => name === service);
-    const id = task?.Status.ContainerStatus?.ContainerID;
-    if (id === undefined) throw new Error(`${service} runs no task`);
-    return this.#docker.getContainer(id);
+    const end = Date.now() + 30_000;
+    for (;;) {
+      const task = (await this.#running()).find(({ name }) => name === service);
+      const id = task?.Status.ContainerStatus?.ContainerID;
+      if (id !== undefined) return this.#docker.getContainer(id);
+      if (Date.now() > end) throw new Error(`${service} runs no task`);
+      await sleep(200);
+    }
   }
 
   /** Every object by id; equal before and after where nothing was touched. */

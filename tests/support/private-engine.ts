@@ -120,7 +120,7 @@ export class PrivateEngine {
     await rm(join(this.#disk, "filler"), { force: true });
   }
 
-  /** Takes images over from another engine, without a registry. */
+  /** Takes images over from another engine, without a registry. Throws where the disk is too small for them. */
   async copyImages(from: Dockerode, references: string[]): Promise<void> {
     const query = references.map((reference) => `names=${encodeURIComponent(reference)}`).join("&");
     const stream = await new Promise<NodeJS.ReadableStream>((resolve, reject) => {
@@ -128,7 +128,9 @@ export class PrivateEngine {
       from.modem.dial(options as never, (error, answer) => (error ? reject(error as Error) : resolve(answer as never)));
     });
     const answer = await this.docker.loadImage(stream);
-    for await (const _ of answer);
+    await new Promise<void>((resolve, reject) => {
+      this.docker.modem.followProgress(answer, (error) => (error ? reject(error) : resolve()));
+    });
   }
 
   /** GET over TLS from inside its network; the certificate is not looked at. */
