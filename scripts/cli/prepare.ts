@@ -27,6 +27,6 @@ export async function planWorkspace(
   const { root, platform, sites, date } = workspace;
   const plan = await makePlan({ docker, root, platform, sites, date, only, extras });
   const memory = plan.pool && memoryFor(platform.name, plan.pool);
-  if (memory !== undefined) await workspace.requireMemory(memory);
+  if (memory !== undefined) await workspace.tellMemory(memory);
   return { docker, workspace, plan };
 }

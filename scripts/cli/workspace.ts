@@ -3,7 +3,7 @@ import { EXIT, TerraceError } from "../../modules/core/errors.ts";
 import type { Problem } from "../../modules/core/problem.ts";
 import type { Platform } from "../../modules/platform/index.ts";
 import { drivers, withAddresses } from "../../modules/pool/index.ts";
-import { reservations } from "../../modules/scale/rules.ts";
+import { poolMemory, reservations } from "../../modules/scale/rules.ts";
 import type { Site } from "../../modules/site/index.ts";
 import { loadWorkspace, readAddresses } from "../../modules/workspace/index.ts";
 import { type Input, text } from "./command.ts";
@@ -15,8 +15,8 @@ export interface OpenWorkspace {
   sites: Site[];
   date: string;
   problems: Problem[];
-  /** Checks all files once more now that the bytes are known which the pool can reserve for sites; throws as opening does. */
-  requireMemory(bytes: number): Promise<void>;
+  /** Warns where the sites together reserve more than these bytes, which the pool has for them. */
+  tellMemory(bytes: number): Promise<void>;
 }
 
 /**
@@ -29,7 +29,6 @@ export interface OpenWorkspace {
 export async function openWorkspace(
   input: Input,
   only: string[] | "platform" = [],
-  poolMemory?: number,
 ): Promise<OpenWorkspace> {
   const asOf = text(input, "asOf");
   if (asOf !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(asOf)) {
@@ -37,13 +36,8 @@ export async function openWorkspace(
       exitCode: EXIT.usage,
     });
   }
-  const {
-    root,
-    platform,
-    sites,
-    problems,
-    asOf: date,
-  } = await loadWorkspace({ root: process.cwd(), env: text(input, "env"), asOf, poolMemory });
+  const options = { root: process.cwd(), env: text(input, "env"), asOf };
+  const { root, platform, sites, problems, asOf: date } = await loadWorkspace(options);
   printProblems(problems);
   const relevant = (problem: Problem) =>
     problem.severity === "error" &&
@@ -62,11 +56,13 @@ export async function openWorkspace(
     );
   }
   if (only !== "platform") requireSites(only, sites);
-  const requireMemory = async (bytes: number) => {
+  const tellMemory = async (bytes: number) => {
     const reserved = reservations(sites, date).reduce((sum, each) => sum + each.bytes, 0);
-    if (reserved > bytes) await openWorkspace(input, only, bytes);
+    if (reserved <= bytes) return;
+    const again = await loadWorkspace({ ...options, poolMemory: bytes });
+    printProblems(again.problems.filter(({ rule }) => rule === poolMemory.name));
   };
-  return { root, platform: await withKnownAddresses(platform, root), sites, date, problems, requireMemory };
+  return { root, platform: await withKnownAddresses(platform, root), sites, date, problems, tellMemory };
 }
 
 /** Servers that Terrace made have the addresses that were found out then. */
