@@ -26,10 +26,7 @@ export interface OpenWorkspace {
  * about none, and no site's file matters
  * @throws TerraceError `TERRACE_CONFIG` with exit code 2 where a file that matters has an error
  */
-export async function openWorkspace(
-  input: Input,
-  only: string[] | "platform" = [],
-): Promise<OpenWorkspace> {
+export async function openWorkspace(input: Input, only: string[] | "platform" = []): Promise<OpenWorkspace> {
   const asOf = text(input, "asOf");
   if (asOf !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(asOf)) {
     throw new TerraceError("TERRACE_USAGE", `--as-of takes a date like 2027-01-05, got ${asOf}`, {
