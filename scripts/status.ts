@@ -97,6 +97,11 @@ async function showDrift(input: Input): Promise<ExitCode> {
   return drifted.length === 0 ? EXIT.done : EXIT.failed;
 }
 
+function tasks({ tasks: { running, wanted }, database }: SiteStatus): string {
+  if (wanted === 0) return "-";
+  return `${running}/${wanted}${database === undefined ? "" : ` + db ${database ? "1/1" : "0/1"}`}`;
+}
+
 function row(site: SiteStatus): string[] {
   const http = site.http === 0 ? "none" : String(site.http);
   return [
@@ -106,7 +111,7 @@ function row(site: SiteStatus): string[] {
     site.ok ? http : paint.red(http),
     site.http === 0 ? "-" : `${site.time} ms`,
     site.certificateUntil?.slice(0, 16).replace("T", " ") ?? "-",
-    site.tasks.wanted === 0 ? "-" : `${site.tasks.running}/${site.tasks.wanted}`,
+    tasks(site),
     site.revision ?? "-",
     site.nodes.join(" ") || "-",
   ];

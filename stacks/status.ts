@@ -1,5 +1,6 @@
 import type Dockerode from "dockerode";
 import { LABEL } from "../modules/core/labels.ts";
+import { DATABASE_PART } from "../modules/database/index.ts";
 import type { RawTask } from "../modules/docker/index.ts";
 import { get, type RawService } from "../modules/docker/index.ts";
 import { objectName, siteStack } from "../modules/names/index.ts";
@@ -24,6 +25,8 @@ export interface SiteStatus {
   /** Why it does not answer, or cannot be trusted. */
   error: string | undefined;
   tasks: { running: number; wanted: number };
+  /** Whether its database runs; absent where it has none. */
+  database: boolean | undefined;
   /** The tag of the image that runs: the hash of the content. */
   revision: string | undefined;
   nodes: string[];
@@ -63,17 +66,14 @@ export async function readStatus(request: StatusRequest): Promise<PlatformStatus
   const tasks = await get<RawTask[]>(docker, "/tasks", { filters: filtersOfTasks });
   const hostnames = new Map(nodes.map(({ ID, Description }) => [ID, Description?.Hostname ?? ID]));
   const byName = new Map(services.map((service) => [service.Spec.Name, service]));
-  const statuses = await mapLimit(16, sites, async (site) => {
-    const service = byName.get(objectName(platform.name, siteStack(site.name), "web"));
+  const part = (site: Site, name: string): Part => {
+    const service = byName.get(objectName(platform.name, siteStack(site.name), name));
     const running = tasks.filter(({ ServiceID, Status }) => ServiceID === service?.ID && Status.State === "running");
-    return siteStatus(
-      request,
-      edge,
-      site,
-      service,
-      running.map(({ NodeID }) => hostnames.get(NodeID ?? "") ?? ""),
-    );
-  });
+    return { service, nodes: running.map(({ NodeID }) => hostnames.get(NodeID ?? "") ?? "") };
+  };
+  const statuses = await mapLimit(16, sites, (site) =>
+    siteStatus(request, edge, site, part(site, "web"), part(site, DATABASE_PART.service)),
+  );
   return {
     platform: platform.name,
     edges: edges.map(({ host, https }, index) => ({ address: `${host}:${https}`, revision: revisions[index] })),
@@ -81,12 +81,18 @@ export async function readStatus(request: StatusRequest): Promise<PlatformStatus
   };
 }
 
+/** One service of a site, and the nodes that its tasks run on. */
+interface Part {
+  service: RawService | undefined;
+  nodes: string[];
+}
+
 async function siteStatus(
   request: StatusRequest,
   edge: EdgeAddress,
   site: Site,
-  service: RawService | undefined,
-  nodes: string[],
+  { service, nodes }: Part,
+  storage: Part,
 ): Promise<SiteStatus> {
   const { platform, date, root } = request;
   const host = site.domains.canonical.ascii;
@@ -95,6 +101,8 @@ async function siteStatus(
   const served = state === "live" && site.serve.kind !== "proxy";
   const wanted = service?.Spec.Mode?.Replicated?.Replicas ?? (served ? site.scale.replicas : 0);
   const image = service?.Spec.TaskTemplate?.ContainerSpec?.Image;
+  const stored = site.serve.kind === "image" && site.serve.database !== undefined && state === "live";
+  const database = stored ? storage.nodes.length > 0 : undefined;
   const answers = answer.status > 0 && answer.status < 500 && (state !== "redirect" || answer.location !== undefined);
   return {
     site: site.name,
@@ -104,10 +112,11 @@ async function siteStatus(
     http: answer.status,
     time: answer.time,
     certificateUntil: answer.certificateUntil,
-    error: answer.error,
+    error: answer.error ?? (database === false ? "its database does not run: terrace logs --database" : undefined),
     tasks: { running: nodes.length, wanted },
+    database,
     revision: image?.split("@")[0]?.split(":").at(-1),
     nodes: [...new Set(nodes)],
-    ok: answers && nodes.length >= wanted,
+    ok: answers && nodes.length >= wanted && database !== false,
   };
 }

@@ -57,7 +57,7 @@ export async function agentFault(docker: Dockerode, platform: string): Promise<s
   const agent = services?.find(({ Spec }) => Spec.Name === name);
   if (agent === undefined) return ["agent: it is not there, so nothing runs by schedule: terrace up"];
   if ((agent.ServiceStatus?.RunningTasks ?? 1) > 0) return [];
-  return ["agent: it does not run, so nothing runs by schedule: terrace logs, or docker service ps " + name];
+  return ["agent: it does not run, so nothing runs by schedule: terrace logs agent"];
 }
 
 /** What the list and the histories come to. Pure. */

@@ -60,6 +60,8 @@ describe("a site with a database", () => {
     const killed = await Promise.all([database(site), cluster.web(site)].map((name) => cluster.container(name)));
     for (const container of killed) await container.kill();
     await Promise.all(killed.map((container) => container.wait()));
+    const status = await workspace.run("status", site);
+    expect([status.code, status.stdout]).toEqual([1, expect.stringContaining("0/1 + db 0/1")]);
     const home = await visitor.until(site, "/", ({ status }) => status === 200, 60_000);
     expect(home.body).toContain("<p>entries: 3</p>\n<p>uploads: 1</p>");
     const first = (await login(site)).user;
@@ -70,6 +72,13 @@ describe("a site with a database", () => {
 
   test("what Terrace made of it is as the files say, and is found again from the cluster", async () => {
     expect((await workspace.run("plan", "--detailed-exitcode")).all).toContain("No changes");
+    const status = await workspace.run("status");
+    expect([status.code, status.stdout.match(/1\/1 \+ db 1\/1/g)]).toEqual([0, ["1/1 + db 1/1", "1/1 + db 1/1"]]);
+    expect((await workspace.run("logs", "post-gres", "--database")).stdout).toContain("ready to accept connections");
+    expect(await workspace.run("logs", "www", "--database")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("www has no database"),
+    });
     const found = await listDatabases(workspace.docker, workspace.name);
     expect(found.map(({ site, engine, database, login }) => ({ site, engine, database, login }))).toEqual([
       {
