@@ -162,6 +162,37 @@ describe("a site with a database", () => {
     expect(told.filter((text) => text.includes(mark))).toEqual([]);
   });
 
+  test("a password that the site does not come up with is taken back", async () => {
+    const before = await login("post-gres");
+    const health = { path: "/nowhere", interval: "1s", timeout: "2s", retries: 3, start: "10s" };
+    await workspace.site("post-gres", guestbookSite("post-gres", "postgres", { health }));
+    const { code, stderr } = await workspace.run("secret", "rotate", "post-gres", "DB_PASSWORD", "--yes");
+    await workspace.site("post-gres", guestbookSite("post-gres", "postgres"));
+    expect([code, stderr]).toEqual([1, expect.stringContaining("TERRACE_SITE_DOWN")]);
+    expect(await login("post-gres")).toEqual(before);
+    const offered = before.user === "post_gres" ? "post_gres_b" : "post_gres";
+    expect(await canEnter("post-gres", offered, "password")).toBe(false);
+    expect((await workspace.visitor.post("post-gres", "/entries", { name: "still", text: "in" })).status).toBe(201);
+  });
+
+  test("a rotation that is killed midway is finished by up and by the next rotation", async () => {
+    const before = await login("post-gres");
+    const killed = workspace.start("secret", "rotate", "post-gres", "DB_PASSWORD", "--yes");
+    while (!/update service \S+-post-gres_web/.test(killed.written()) && killed.child.exitCode === null)
+      await sleep(10);
+    killed.child.kill("SIGKILL");
+    expect((await killed.ended).code).toBe("SIGKILL");
+    expect((await workspace.visitor.get("post-gres", "/")).status).toBe(200);
+    const up = await workspace.run("up", "post-gres", "--yes");
+    expect(up.code, up.all).toBe(0);
+    expect(await login("post-gres")).toMatchObject({ number: before.number + 1 });
+    expect(await entries("post-gres")).toContainEqual(["still", "in"]);
+    const again = await workspace.run("secret", "rotate", "post-gres", "DB_PASSWORD", "--yes");
+    expect(again.code, again.all).toBe(0);
+    expect(await login("post-gres")).toMatchObject({ number: before.number + 2, user: before.user });
+    expect(await entries("post-gres")).toContainEqual(["still", "in"]);
+  });
+
   test("the database has no way out, and nobody but its site reaches it", async () => {
     const container = await workspace.cluster.container(database("guest"));
     // Of the three columns Iface, Destination and Gateway: no route to everywhere.
@@ -173,6 +204,25 @@ describe("a site with a database", () => {
     expect(
       await run(web, ["bash", "-c", `exec 3<>/dev/tcp/${database("guest")}/3306 && echo reached || echo no`]),
     ).toContain("no");
+  });
+
+  test("another engine or name is refused; without its key the data stays, and is found again with it", async () => {
+    for (const database of [{ engine: "mariadb" }, { engine: "postgres", name: "letters" }]) {
+      await workspace.site("post-gres", guestbookSite("post-gres", "postgres", { database }));
+      const { code, stderr } = await workspace.run("up", "post-gres", "--yes");
+      expect([code, stderr]).toEqual([1, expect.stringContaining("TERRACE_DATABASE_CHANGED")]);
+    }
+    expect((await workspace.visitor.get("post-gres", "/")).status).toBe(200);
+    await workspace.pages("post-gres", "closed for a while");
+    const closed = await workspace.run("up", "post-gres", "--yes");
+    expect(closed.code, closed.all).toBe(0);
+    expect(await workspace.cluster.serviceNames()).not.toContain(database("post-gres"));
+    expect(await workspace.cluster.volumes()).toContain(database("post-gres"));
+    await workspace.site("post-gres", guestbookSite("post-gres", "postgres"));
+    const open = await workspace.run("up", "post-gres", "--yes");
+    expect(open.code, open.all).toBe(0);
+    expect(await entries("post-gres")).toContainEqual(["still", "in"]);
+    expect((await workspace.run("plan", "--detailed-exitcode")).all).toContain("No changes");
   });
 });
 
