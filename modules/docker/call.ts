@@ -25,8 +25,9 @@ export async function get<T>(docker: Dockerode, path: string, query: Query = {})
   }
 }
 
-/** What managers answer in the moments in which another one becomes their leader. */
-const LEADERLESS = /does not have a leader|lost leader status|leadership|no elected.*leader/i;
+/** What managers answer in the moments in which another one becomes their leader, or in which they don't reach the one they know. */
+const LEADERLESS =
+  /does not have a leader|lost leader status|leadership|no elected.*leader|code = (DeadlineExceeded|Unavailable)/i;
 
 /** Whether a call's outcome is unknown: its connection broke, or the daemon has no Swarm to answer with just now. */
 export function isBroken(error: unknown): boolean {

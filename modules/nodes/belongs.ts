@@ -8,6 +8,9 @@ import { type RawNode, type RawSwarm, readSwarm } from "./swarm.ts";
 /** What a node is before it is joined. `stale`: it was ours, and the Swarm knows it no longer. */
 export type Belonging = "none" | "manager" | "worker" | "stale";
 
+/** ms until a manager without a leader counts as one that has lost its quorum. */
+const LEADER_LIMIT = 45_000;
+
 /**
  * Tells a manager of our Swarm from one of another.
  *
@@ -27,9 +30,9 @@ export async function requireOurs(engine: NodeEngine, platform: string): Promise
   throw foreign(engine, owner === undefined ? "somebody else made that Swarm" : `it is the platform ${owner}'s`);
 }
 
-/** A manager that was just started has no leader for a moment; 15 s at most. */
+/** Managers choose a leader anew when one of them starts or comes back; on a busy machine that has taken half a minute. */
 async function patientSwarm({ docker }: NodeEngine): Promise<RawSwarm | undefined> {
-  for (const until = Date.now() + 15_000; ; await sleep(500)) {
+  for (const until = Date.now() + LEADER_LIMIT; ; await sleep(500)) {
     const swarm = await readSwarm(docker);
     if (swarm !== undefined || Date.now() > until) return swarm;
   }
@@ -45,6 +48,20 @@ export function belonging(engine: NodeEngine, info: SwarmInfo, live: RawNode[], 
   const ours = remotes.every((address) => addresses.includes(address.replace(/^\[|\]$/g, "")));
   if (known || (ours && remotes.length > 0)) return "stale";
   throw foreign(engine, `its managers are ${remotes.join(", ") || "unknown"}`);
+}
+
+/**
+ * A manager without a leader holds an old Swarm only where the present one does not count on it as a manager.
+ *
+ * @throws TerraceError `TERRACE_POOL_NO_QUORUM` where it does: the two don't reach each other
+ */
+export function requireForgotten({ node }: NodeEngine, { NodeID }: SwarmInfo, live: RawNode[]): "stale" {
+  if (live.find(({ ID }) => ID === NodeID)?.ManagerStatus === undefined) return "stale";
+  throw new TerraceError("TERRACE_POOL_NO_QUORUM", `${node.name}: does not reach the other managers`, {
+    where: `node ${node.name}`,
+    why: "it is a manager of the Swarm, and knows no leader",
+    next: "is TCP 2377 open between all managers? Then run this again",
+  });
 }
 
 function foreign({ node }: NodeEngine, why: string): TerraceError {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { TerraceError } from "../core/errors.ts";
 import { managers as managersOf, type Pool, type PoolNode } from "../pool/index.ts";
 import { Connection } from "../ssh/index.ts";
-import { belonging, requireOurs } from "./belongs.ts";
+import { belonging, requireForgotten, requireOurs } from "./belongs.ts";
 import { engineOver, type NodeEngine, swarmOf, targetOf } from "./engine.ts";
 import { type NodeFacts, readFacts, requireFit } from "./facts.ts";
 import { seedRegistry } from "./images.ts";
@@ -171,7 +171,9 @@ async function join(pool: Pool, member: Ready, manager: Ready, { report }: JoinO
   const info = await settled(member.engine);
   const addresses = pool.nodes.flatMap(({ address }) => address ?? []);
   const live = await listNodes(manager.engine.docker);
-  const state = member.leaderless ? "stale" : belonging(member.engine, info, live, addresses);
+  const state = member.leaderless
+    ? requireForgotten(member.engine, info, live)
+    : belonging(member.engine, info, live, addresses);
   if (state === "manager" || state === "worker") return;
   if (state === "stale") {
     report(member.node.name, "leaves a Swarm that knows it no longer");
