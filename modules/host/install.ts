@@ -3,7 +3,8 @@ import { TerraceError } from "../core/errors.ts";
 import type { Report } from "./report.ts";
 import { type Ended, lastLines, run } from "./run.ts";
 
-const PACKAGES = ["docker.io", "iptables"];
+/** Without AppArmor's parser, Docker starts no container on a kernel that has AppArmor on, as Debian's and Ubuntu's have. */
+const PACKAGES = ["docker.io", "iptables", "apparmor"];
 /** Seconds to wait for another package manager to finish. */
 const LOCK_WAIT = 180;
 

@@ -15,9 +15,10 @@ export interface Preparing {
 
 const MINUTE = 60_000;
 
+/** Without AppArmor's parser, Docker starts no container on a kernel that has AppArmor on, as Debian's and Ubuntu's have. */
 const INSTALL = `export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 apt-get -q -o DPkg::Lock::Timeout=180 update
-apt-get -q -o DPkg::Lock::Timeout=180 install -y --no-install-recommends docker.io iptables`;
+apt-get -q -o DPkg::Lock::Timeout=180 install -y --no-install-recommends docker.io iptables apparmor`;
 
 const CONFIGURE = `set -e
 mkdir -p /etc/docker
