@@ -22,7 +22,7 @@ export const destroy: Command = {
       import("./cli/engine.ts"),
       import("../modules/docker/index.ts"),
     ]);
-    const workspace = await openWorkspace(input);
+    const workspace = await openWorkspace(input, "platform");
     const { platform } = workspace;
     const docker = await connectTo(workspace);
     const doomed = await listPlatform(docker, platform.name, flag(input, "volumes"));

@@ -8,18 +8,21 @@ export type Query = Record<string, string | number | boolean | object>;
 
 /** How long a read goes on trying while the daemon is restarted or a connection breaks, in ms. */
 const PATIENCE = 20_000;
+/** The same while managers choose a leader, in ms. One that was away and comes back has them choose anew, which has taken 25 s. */
+const LEADER_PATIENCE = 60_000;
 const PAUSE = 250;
 /** After how many ms without an answer a call counts as broken: the daemon may have taken it, and never say so. */
 const CALL_LIMIT = 60_000;
 
 /** One GET call to the Engine API. It changes nothing, so one whose connection breaks is made again. */
 export async function get<T>(docker: Dockerode, path: string, query: Query = {}): Promise<T> {
-  const until = Date.now() + PATIENCE;
+  const started = Date.now();
   for (;;) {
     try {
       return await call<T>(docker, "GET", path, query);
     } catch (error) {
-      if (!isBroken(error) || Date.now() > until) throw error;
+      const patience = isLeaderless(error) ? LEADER_PATIENCE : PATIENCE;
+      if (!isBroken(error) || Date.now() > started + patience) throw error;
       await sleep(PAUSE);
     }
   }
@@ -29,15 +32,22 @@ export async function get<T>(docker: Dockerode, path: string, query: Query = {})
 const LEADERLESS =
   /does not have a leader|lost leader status|leadership|no elected.*leader|code = (DeadlineExceeded|Unavailable)/i;
 
+interface Failure {
+  name?: string;
+  code?: string;
+  statusCode?: number;
+  message?: string;
+}
+
+function isLeaderless(error: unknown): boolean {
+  const { statusCode, message } = error as Failure;
+  return statusCode === 500 && LEADERLESS.test(message ?? "");
+}
+
 /** Whether a call's outcome is unknown: its connection broke, or the daemon has no Swarm to answer with just now. */
 export function isBroken(error: unknown): boolean {
-  const { name, code, statusCode, message } = error as {
-    name?: string;
-    code?: string;
-    statusCode?: number;
-    message?: string;
-  };
-  if (statusCode !== undefined) return statusCode === 503 || (statusCode === 500 && LEADERLESS.test(message ?? ""));
+  const { name, code, statusCode, message } = error as Failure;
+  if (statusCode !== undefined) return statusCode === 503 || isLeaderless(error);
   return (
     name === "AbortError" ||
     /^(ECONNRESET|ECONNREFUSED|EPIPE|ENOENT|ETIMEDOUT)$/.test(code ?? "") ||

@@ -19,7 +19,7 @@ import type { LiveIndex } from "./diff.ts";
 import type { Change, Desired, Json, KindName } from "./model.ts";
 
 /** How often a call is made whose answer is lost, and the pause between, in ms. */
-const ATTEMPTS = 10;
+const ATTEMPTS = 14;
 const PAUSE = 200;
 
 /** What carrying out needs, shared by all stacks of one run. */

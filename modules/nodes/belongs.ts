@@ -9,7 +9,9 @@ import { type RawNode, type RawSwarm, readSwarm } from "./swarm.ts";
 export type Belonging = "none" | "manager" | "worker" | "stale";
 
 /** ms until a manager without a leader counts as one that has lost its quorum. */
-const LEADER_LIMIT = 45_000;
+const LEADER_LIMIT = 30_000;
+/** ms in which a manager that was away reaches the others again. */
+const REVIVAL_LIMIT = 150_000;
 
 /**
  * Tells a manager of our Swarm from one of another.
@@ -51,12 +53,22 @@ export function belonging(engine: NodeEngine, info: SwarmInfo, live: RawNode[], 
 }
 
 /**
- * A manager without a leader holds an old Swarm only where the present one does not count on it as a manager.
+ * What a manager without a leader is while the others have one. It holds an old Swarm where they don't count on it as a manager any more.
+ * Else it was away, and its connections revive by themselves: TCP's pauses grow with the time that it was away, to two minutes.
  *
- * @throws TerraceError `TERRACE_POOL_NO_QUORUM` where it does: the two don't reach each other
+ * @throws TerraceError `TERRACE_POOL_NO_QUORUM` where it does not reach them again
  */
-export function requireForgotten({ node }: NodeEngine, { NodeID }: SwarmInfo, live: RawNode[]): "stale" {
+export async function comesBack(
+  { docker, node }: NodeEngine,
+  { NodeID }: SwarmInfo,
+  live: RawNode[],
+  { signal, report }: { signal: AbortSignal; report(line: string): void },
+): Promise<"stale" | "manager"> {
   if (live.find(({ ID }) => ID === NodeID)?.ManagerStatus === undefined) return "stale";
+  report("waits until it reaches the other managers again");
+  for (const until = Date.now() + REVIVAL_LIMIT; Date.now() < until; await sleep(1000, undefined, { signal })) {
+    if ((await readSwarm(docker)) !== undefined) return "manager";
+  }
   throw new TerraceError("TERRACE_POOL_NO_QUORUM", `${node.name}: does not reach the other managers`, {
     where: `node ${node.name}`,
     why: "it is a manager of the Swarm, and knows no leader",

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { TerraceError } from "../core/errors.ts";
 import { managers as managersOf, type Pool, type PoolNode } from "../pool/index.ts";
 import { Connection } from "../ssh/index.ts";
-import { belonging, requireForgotten, requireOurs } from "./belongs.ts";
+import { belonging, comesBack, requireOurs } from "./belongs.ts";
 import { engineOver, type NodeEngine, swarmOf, targetOf } from "./engine.ts";
 import { type NodeFacts, readFacts, requireFit } from "./facts.ts";
 import { seedRegistry } from "./images.ts";
@@ -167,12 +167,13 @@ async function shape(pool: Pool, manager: Ready, members: Member[], options: Joi
   return Promise.all(gone.map((node) => sendAway(node, lead, options)));
 }
 
-async function join(pool: Pool, member: Ready, manager: Ready, { report }: JoinOptions): Promise<void> {
+async function join(pool: Pool, member: Ready, manager: Ready, { report, signal }: JoinOptions): Promise<void> {
   const info = await settled(member.engine);
   const addresses = pool.nodes.flatMap(({ address }) => address ?? []);
   const live = await listNodes(manager.engine.docker);
+  const say = (line: string) => report(member.node.name, line);
   const state = member.leaderless
-    ? requireForgotten(member.engine, info, live)
+    ? await comesBack(member.engine, info, live, { signal, report: say })
     : belonging(member.engine, info, live, addresses);
   if (state === "manager" || state === "worker") return;
   if (state === "stale") {
