@@ -50,6 +50,9 @@ const PATH: Record<Doomed["kind"], string> = {
   image: "images",
 };
 
+/** Said of a network that only a node still has, because a container on it has not stopped yet; with that, it goes by itself. */
+const GONE = /network \S+ not found/;
+
 /** Removes one object. What is gone already is fine; what tasks that are still stopping hold is waited for, 40 s at most. */
 export async function destroyObject(docker: Dockerode, { kind, id }: Doomed, signal: AbortSignal): Promise<void> {
   for (let attempt = 1; ; attempt++) {
@@ -57,7 +60,7 @@ export async function destroyObject(docker: Dockerode, { kind, id }: Doomed, sig
     try {
       return await call(docker, "DELETE", `/${PATH[kind]}/${encodeURIComponent(id)}`);
     } catch (error) {
-      if ((error as { statusCode?: number }).statusCode === 404) return;
+      if ((error as { statusCode?: number }).statusCode === 404 || GONE.test(String(error))) return;
       const held = /in use|active endpoints|in-use|being used|conflict/i.test(String(error));
       if ((!held && !isBroken(error)) || attempt === 200) throw error;
       await new Promise((resolve) => setTimeout(resolve, 200));

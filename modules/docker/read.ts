@@ -53,28 +53,39 @@ export interface RawNetwork {
   Options?: Record<string, string> | null;
   IPAM?: { Config?: { Subnet?: string }[] | null };
   Labels?: Record<string, string>;
+  Containers?: object | null;
+  Peers?: object[] | null;
 }
 
 /** Reads all objects of a platform with five calls, however many there are. Writes nothing. */
 export async function readCluster(docker: Dockerode, platform: string): Promise<ClusterObjects> {
   const filters = { label: [`${LABEL.platform}=${platform}`] };
-  const [services, networks, secrets, configs, images] = await Promise.all([
+  const [services, listed, secrets, configs, images] = await Promise.all([
     get<RawService[] | null>(docker, "/services", { filters, status: true }),
     get<RawNetwork[] | null>(docker, "/networks", { filters }),
     get<RawContent[] | null>(docker, "/secrets", { filters }),
     get<RawContent[] | null>(docker, "/configs", { filters }),
     get<{ Id: string; Created: number; RepoTags: string[] | null }[] | null>(docker, "/images/json"),
   ]);
+  const networks = (listed ?? []).filter((network) => !isLeftover(network));
   return {
-    foreign: await foreignNetworks(docker, services ?? [], networks ?? []),
+    foreign: await foreignNetworks(docker, services ?? [], networks),
     services: services ?? [],
-    networks: networks ?? [],
+    networks,
     secrets: secrets ?? [],
     configs: configs ?? [],
     images: (images ?? []).flatMap(({ Id, Created, RepoTags }) =>
       (RepoTags ?? []).map((reference) => ({ reference, id: Id, created: Created })),
     ),
   };
+}
+
+/**
+ * Whether a network is gone from the Swarm, and only this node still has it because a container on it has not stopped yet. Docker lists it
+ * all the same, with the node's peers and containers, which it never tells of the Swarm's own in a list.
+ */
+function isLeftover({ Containers, Peers }: RawNetwork): boolean {
+  return (Containers ?? undefined) !== undefined && (Peers ?? undefined) !== undefined;
 }
 
 /** Whether a task in this state (`running`, `failed`, ...) runs no more and never will. */

@@ -208,7 +208,10 @@ describe("a site with a database", () => {
 
   test("another engine or name is refused; without its key the data stays, and is found again with it", async () => {
     const size = "100MiB";
-    for (const database of [{ engine: "mariadb", size }, { engine: "postgres", name: "letters", size }]) {
+    for (const database of [
+      { engine: "mariadb", size },
+      { engine: "postgres", name: "letters", size },
+    ]) {
       await workspace.site("post-gres", guestbookSite("post-gres", "postgres", { database }));
       const { code, stderr } = await workspace.run("up", "post-gres", "--yes");
       expect([code, stderr]).toEqual([1, expect.stringContaining("TERRACE_DATABASE_CHANGED")]);
