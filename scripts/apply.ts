@@ -20,10 +20,10 @@ export const apply: Command = {
 };
 
 /** Plans and carries out; `name` is what others see while they wait for it. */
-export async function deploy(name: string, input: Input): Promise<ExitCode> {
+export async function deploy(name: string, input: Input, quiet = false): Promise<ExitCode> {
   const [{ prepare }, { carry }] = await Promise.all([import("./cli/prepare.ts"), import("./cli/carry.ts")]);
   const replan = () => prepare(input, input.arguments);
-  return carry(await replan(), input, { reason: [name, ...input.arguments].join(" "), replan });
+  return carry(await replan(), input, { reason: [name, ...input.arguments].join(" "), quiet, replan });
 }
 
 /** Carries a reviewed plan out where it would do exactly what it says; site names have no dots, so a name with one is a file's. */

@@ -34,6 +34,7 @@ export const backup: Command = {
       print();
       const bad = seen.sites.filter(({ ok }) => !ok);
       for (const { site, faults } of bad) for (const fault of faults) print(paint.red(`  ${site}: ${fault}`));
+      for (const { site, notes } of seen.sites) for (const each of notes) print(paint.yellow(`  ${site}: ${each}`));
       for (const fault of seen.faults) print(paint.red(`  ${fault}`));
       if (seen.ok) print(`The backups of all ${seen.sites.length} sites are in order.`);
       print("Next: terrace backup run SITE, terrace restore SITE");

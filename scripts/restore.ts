@@ -7,13 +7,17 @@ export const restore: Command = {
   summary: "Put a site's data back as a backup has it",
   details:
     "Without options: all volumes and the database, from the newest backup. What is there now is backed up first. Volumes are fetched and verified beside the site while it serves; it stops for the moments in which they take their place, and for the load of its database.",
-  arguments: [{ name: "site", required: true, says: "the site" }],
+  arguments: [{ name: "site", required: false, says: "the site; none with --all" }],
   options: [
     OPTION.env,
     { flags: "--at <backup>", says: "a backup's id, a snapshot's, or a time: the last one until then" },
     { flags: "--volume <name>", says: "only this volume" },
     { flags: "--path <path>", says: "only this file or folder within the volume" },
     { flags: "--database", says: "only the database" },
+    { flags: "--as <name>", says: "make another site of this name with the data; the site itself is not touched" },
+    { flags: "--all", says: "rebuild a lost cluster: bring all sites up and put the data of each back" },
+    { flags: "--key <file>", says: "with --all: the key of the repositories, as `backup key export` printed it" },
+    { flags: "--identity <file>", says: "with --key: the file with age's private key" },
     { flags: "--list", says: "list the backups that there are, and restore nothing" },
     { flags: "--no-safety", says: "do not back up first what is there now" },
     OPTION.json,
@@ -24,8 +28,13 @@ export const restore: Command = {
     { line: "terrace restore gejiu --list", says: "what there is" },
     { line: "terrace restore gejiu --at 2026-11-20", says: "all of it as it was at the end of that day" },
     { line: "terrace restore gejiu --volume data --path /uploads/2026", says: "one folder" },
+    { line: "terrace restore gejiu --as gejiu-old --at 2026-11-20", says: "a copy beside it" },
+    { line: "terrace restore --all --key backup-key.age --identity key.txt", says: "everything, on new servers" },
   ],
   async run(input) {
+    if (flag(input, "all")) return (await import("./restore/all.ts")).restoreAll(input);
+    requireSite(input);
+    if (text(input, "as") !== undefined) return (await import("./restore/beside.ts")).restoreAside(input);
     const [{ backupCommand }, { listBackups, restoreSite }, { agreed }] = await Promise.all([
       import("./cli/backup-command.ts"),
       import("../stacks/backup/restore.ts"),
@@ -52,6 +61,12 @@ export const restore: Command = {
     });
   },
 };
+
+function requireSite({ arguments: [site], ...input }: Input): void {
+  const stray = ["key", "identity"].find((name) => text({ ...input, arguments: [] }, name) !== undefined);
+  const wrong = site === undefined ? "name a site, or give --all" : stray && `--${stray} belongs to --all`;
+  if (wrong !== undefined) throw new TerraceError("TERRACE_USAGE", wrong, { exitCode: EXIT.usage });
+}
 
 function whatOf(input: Input): string {
   const path = text(input, "path");

@@ -21,6 +21,14 @@ export interface BackupRun {
   added?: number;
   /** Rows by table, of a backup with a database. */
   tables?: Record<string, number>;
+  /** Of a backup: made before a restore, of what it replaced. */
+  safety?: true;
+  /** Of a backup: somebody said that it is good though it looks otherwise. */
+  accepted?: true;
+  /** Of a backup: the site is new and holds no data yet. */
+  young?: true;
+  /** Of a restore: one volume, one path or the database only. */
+  partial?: true;
 }
 
 /** The last runs of one site, newest first. */
@@ -28,10 +36,12 @@ export interface BackupHistory {
   site: string;
   /** ISO 8601: since when it is looked after. */
   since: string;
+  /** The site that this one was made of, as a copy beside it. */
+  copyOf?: string;
   runs: BackupRun[];
 }
 
-/** So many runs of each action are kept, and the newest good one beyond them. */
+/** So many runs of each action are kept, and beyond them the newest good one, and the newest that tells of the data as a whole. */
 const KEPT = 8;
 /** A table of rows is for the newest good backups only: a label must stay small. */
 const WITH_TABLES = 2;
@@ -41,7 +51,8 @@ export function addRun(history: BackupHistory, run: BackupRun): BackupHistory {
   const runs = [run, ...history.runs];
   const kept = runs.filter((each) => {
     const same = runs.filter(({ action }) => action === each.action);
-    return same.indexOf(each) < KEPT || each === same.find(({ ok }) => ok);
+    const whole = same.find(({ ok, safety, partial }) => ok && safety === undefined && partial === undefined);
+    return same.indexOf(each) < KEPT || each === same.find(({ ok }) => ok) || each === whole;
   });
   let tables = 0;
   return {
@@ -58,3 +69,19 @@ export function addRun(history: BackupHistory, run: BackupRun): BackupHistory {
 export function lastRun(history: BackupHistory, action: BackupAction, good = false): BackupRun | undefined {
   return history.runs.find((run) => run.action === action && (run.ok || !good));
 }
+
+/** The newest good backup of what the site itself made of its data: not one that was made before a restore. */
+export function lastBackup(history: BackupHistory): BackupRun | undefined {
+  return history.runs.find(({ action, ok, safety }) => action === "backup" && ok && safety === undefined);
+}
+
+/** What is remembered of a run whose watcher was killed, by the action of the job that it left; nothing of a mere look. */
+export function killedRun(action: string | undefined, began: string, now: Date): BackupRun | undefined {
+  const known = RECORDED.find((each) => each === action);
+  if (known === undefined) return undefined;
+  const says = "what ran it was killed; the job that it left was removed";
+  return { action: known, began, ended: now.toISOString(), ok: false, reason: "killed", says };
+}
+
+/** Jobs that are an action by themselves. A proof's are several, and are tried again by schedule. */
+const RECORDED = ["backup", "copy", "retention", "check"] as const satisfies readonly BackupAction[];

@@ -7,12 +7,21 @@ import { parseTarget, type Target } from "./target.ts";
 
 export { cronFault } from "./cron.ts";
 export { dueTimes, isDue, lateSince, offsetOf, SCHEDULED, type ScheduledAction, scheduleOf } from "./due.ts";
-export { addRun, type BackupAction, type BackupHistory, type BackupRun, lastRun } from "./history.ts";
+export {
+  addRun,
+  type BackupAction,
+  type BackupHistory,
+  type BackupRun,
+  killedRun,
+  lastBackup,
+  lastRun,
+} from "./history.ts";
 export {
   BACKUP_STACK,
   backupJob,
   compareJob,
   databaseParts,
+  JOB_ACTION,
   JOB_HOST,
   type JobContext,
   jobName,
@@ -28,9 +37,10 @@ export {
   volumeMounts,
 } from "./jobs.ts";
 export { type BackupEntry, type BackupList, decodeList, encodeList, LIST, mergeEntries } from "./list.ts";
+export { foreignUntil, hasData, type Recovery, recoveryOf } from "./recovery.ts";
 export { chooseBackup, type Snapshot, type StoredBackup, storedBackups } from "./snapshots.ts";
 export { parseTarget, repositoryOf, type Target, targetText } from "./target.ts";
-export { type BackupReason, jobFault, judgeBackup, type Verdict } from "./verdict.ts";
+export { type BackupReason, jobFault, judgeBackup, littleIn, type Verdict, YOUNG } from "./verdict.ts";
 
 /** How many backups are kept, as restic's `forget` takes it. */
 export interface Keep {

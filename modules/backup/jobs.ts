@@ -10,6 +10,8 @@ import { repositoryOf, type Target } from "./target.ts";
 export const JOB_HOST = "terrace-backup";
 /** The stack of all that backups need. */
 export const BACKUP_STACK = "backup";
+/** On a job's service: what it does. */
+export const JOB_ACTION = "terrace.job.action";
 export const PASSWORD = "password";
 
 /** What the cluster says of a site, as far as its jobs need it. */
@@ -92,7 +94,7 @@ export function repositoryJob(action: string, context: JobContext, more: Partial
       ...credentials.filter(({ file }) => withCopy || !file.startsWith("COPY_")),
       ...(more.secrets ?? []),
     ],
-    labels: { [LABEL.site]: entry.site, "terrace.job.action": action, ...more.labels },
+    labels: { [LABEL.site]: entry.site, [JOB_ACTION]: action, ...more.labels },
   };
 }
 
@@ -106,7 +108,11 @@ function cacheMount(platform: string): JobMount {
   return { kind: "volume", source: objectName(platform, BACKUP_STACK, "cache"), target: "/cache", labels };
 }
 
-export function volumeMounts(platform: string, { site, volumes }: BackupEntry, readOnly: boolean): JobMount[] {
+export function volumeMounts(
+  platform: string,
+  { site, volumes }: Pick<BackupEntry, "site" | "volumes">,
+  readOnly: boolean,
+): JobMount[] {
   const stack = siteStack(site);
   const labels = { [LABEL.platform]: platform, [LABEL.stack]: stack, [LABEL.site]: site };
   return volumes.map((name) => ({
@@ -128,6 +134,8 @@ export interface BackupAsk {
   first: boolean;
   /** The volume that holds a static site's pages for the moment. */
   content: string | undefined;
+  /** Backups from before this moment (ISO 8601) are another cluster's, and one beside them is refused. */
+  foreignUntil?: string | undefined;
 }
 
 /** Reads everything, writes only to the repository. */
@@ -152,6 +160,7 @@ export function backupJob(context: JobContext & { entry: BackupEntry }, ask: Bac
       BACKUP: ask.backup,
       KIND: ask.safety ? "safety" : "regular",
       FIRST: ask.first ? "yes" : "no",
+      FOREIGN_UNTIL: ask.foreignUntil ?? "",
       SITE_FILE: gzipSync(entry.file).toString("base64"),
       ABOUT: JSON.stringify(about),
       ...databaseParts(database).env,
@@ -207,12 +216,14 @@ export function loadJob(
   context: JobContext,
   database: LiveDatabase,
   { files, dump }: { files: string; dump: string },
+  /** Into another site's database: what the dump says of its owner means nothing there. */
+  reown = false,
 ): JobSpec {
   const parts = databaseParts(database);
   return repositoryJob("load", context, {
     ...parts,
     constraints: database.constraints.length > 0 ? database.constraints : context.constraints,
-    env: { ...parts.env, SNAPSHOT: dump, FILES_SNAPSHOT: files },
+    env: { ...parts.env, SNAPSHOT: dump, FILES_SNAPSHOT: files, REOWN: reown ? "yes" : "" },
   });
 }
 

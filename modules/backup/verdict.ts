@@ -1,6 +1,7 @@
 import { formatSize } from "../units/index.ts";
 import type { BackupRun } from "./history.ts";
 import type { BackupEntry } from "./list.ts";
+import { hasData } from "./recovery.ts";
 
 /** Why something failed, as a permanent word, and as a sentence for people. */
 export interface Verdict {
@@ -22,6 +23,7 @@ export type BackupReason =
   | "locked"
   | "dump"
   | "killed"
+  | "foreign"
   | "memory"
   | "different"
   | "no-answer"
@@ -79,6 +81,7 @@ export function jobFault({ code, fault, result, words }: JobOutcome): Verdict | 
   const last = lastWords(String(result.words ?? "") || said);
   if (stage === "different" || stage === "missing") return { reason: "different", says: last };
   if (stage === "dump") return { reason: "dump", says: `the database could not be dumped (${last})` };
+  if (stage === "foreign") return { reason: "foreign", says: last };
   if (stage === "visit") return { reason: "no-answer", says: last };
   const sign = SIGNS.find(([pattern]) => pattern.test(said));
   if (sign !== undefined) return { reason: sign[1], says: `${sign[2]} (${last})` };
@@ -118,29 +121,58 @@ function words(line: string): string {
   }
 }
 
+/** What a backup that came to its end holds. `dump` is the size of the database's. */
+export interface Held {
+  bytes: number;
+  files: number;
+  dump: number | undefined;
+}
+
+/** How long a site may be without data before that is a failure, in ms: after that its volume is more likely not where it writes. */
+export const YOUNG = 7 * 24 * 3_600_000;
+
+export interface Judging {
+  /** The last good one. */
+  before: BackupRun | undefined;
+  /** ms since the site is looked after: one that is new and never had data may be empty for a while. */
+  age: number;
+  /** Somebody says that little is right. */
+  accept?: boolean;
+}
+
 /** Why a backup that came to its end is none to rely on, or `undefined` where it is good. */
 export function judgeBackup(
   entry: Pick<BackupEntry, "content" | "volumes" | "database" | "shrink" | "smallest">,
-  now: { bytes: number; files: number; dump: number | undefined },
-  before: BackupRun | undefined,
+  now: Held,
+  { before, age, accept = false }: Judging,
 ): Verdict | undefined {
-  const dynamic = entry.volumes.length > 0 || entry.database !== undefined;
-  if (!dynamic && !entry.content) return undefined;
-  if (now.files === 0 && (now.dump ?? 0) === 0)
-    return { reason: "empty", says: "it holds no file and no row of the site" };
+  if (!hasData(entry) && !entry.content) return undefined;
   if (entry.database !== undefined && (now.dump ?? 0) === 0)
     return { reason: "empty", says: "the database's dump is empty" };
-  if (dynamic && now.bytes < entry.smallest) {
-    return {
-      reason: "tiny",
-      says: `it holds ${now.bytes} bytes, less than backup.smallest (${formatSize(entry.smallest)})`,
-    };
-  }
+  if (accept) return undefined;
+  const little = littleIn(entry, now);
+  if (little !== undefined) return hasData(entry) && mayBeSmall(entry, before, age) ? undefined : little;
   if (before === undefined) return undefined;
   return (
     lost("bytes", now.bytes, before.bytes ?? 0, entry.shrink) ??
     lost("files", now.files, before.files ?? 0, entry.shrink)
   );
+}
+
+type Limits = Pick<BackupEntry, "volumes" | "database" | "smallest">;
+
+/** What makes a backup one of a site without data: nothing in it, or next to nothing. */
+export function littleIn(entry: Limits, { bytes, files, dump }: Held): Verdict | undefined {
+  if (files === 0 && (dump ?? 0) === 0) return { reason: "empty", says: "it holds no file and no row of the site" };
+  if (!hasData(entry) || bytes >= entry.smallest) return undefined;
+  const limit = formatSize(entry.smallest);
+  return { reason: "tiny", says: `it holds ${bytes} bytes, less than backup.smallest (${limit})` };
+}
+
+/** Where there was never more, that is no loss: for a time, or for good where somebody said so. */
+function mayBeSmall({ smallest }: Limits, before: BackupRun | undefined, age: number): boolean {
+  if (before?.accepted !== undefined) return (before.bytes ?? 0) < Math.max(smallest, 1);
+  return age < YOUNG && (before === undefined || before.young !== undefined);
 }
 
 function lost(what: string, now: number, before: number, shrink: number): Verdict | undefined {

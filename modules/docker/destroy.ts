@@ -21,16 +21,15 @@ export async function listPlatform(docker: Dockerode, platform: string, withVolu
   const last = others.every(({ Spec }) => Spec.Labels?.[LABEL.platform] === platform);
   const ours = (reference: string) =>
     reference.includes(`/${platform}/site-`) || (last && reference.includes("/terrace/"));
+  // What belongs to data goes with the volumes.
+  const goes = ({ Spec }: { Spec: { Labels?: Record<string, string> } }) =>
+    withVolumes || Spec.Labels?.[LABEL.keep] === undefined;
   const of = (kind: Doomed["kind"], items: { ID: string; Spec: { Name: string } }[]): Doomed[] =>
     items.map(({ ID, Spec }) => ({ kind, name: Spec.Name, id: ID }));
   return [
     ...of("service", cluster.services),
-    ...of("config", cluster.configs),
-    // What belongs to data goes with the volumes.
-    ...of(
-      "secret",
-      cluster.secrets.filter(({ Spec }) => withVolumes || Spec.Labels?.[LABEL.keep] === undefined),
-    ),
+    ...of("config", cluster.configs.filter(goes)),
+    ...of("secret", cluster.secrets.filter(goes)),
     ...cluster.networks.map(({ Id, Name }): Doomed => ({ kind: "network", name: Name, id: Id })),
     ...(withVolumes
       ? (volumes.Volumes ?? []).map(({ Name }): Doomed => ({ kind: "volume", name: Name, id: Name }))

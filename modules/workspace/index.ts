@@ -1,5 +1,6 @@
 export { agentContext, type Bundle, readBundle } from "./bundle.ts";
 export { type ContentFile, type ContentOptions, contentDigest, listContent } from "./content.ts";
+export { copySiteFile } from "./copy-site.ts";
 export { setPlatformKeys } from "./edit.ts";
 export { makeIdentity } from "./identity.ts";
 export { type LoadOptions, loadWorkspace, type Workspace } from "./load.ts";

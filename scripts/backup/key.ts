@@ -57,49 +57,23 @@ const importCommand: Command = {
     },
   ],
   async run(input) {
-    const [{ backupCommand }, { importKey }, { readText }, { Secret }, { agreed }] = await Promise.all([
+    const [{ backupCommand }, { importKey }, { readKey }, { agreed }] = await Promise.all([
       import("../cli/backup-command.ts"),
       import("../../stacks/backup/keys.ts"),
-      import("../cli/workspace.ts"),
-      import("../../modules/core/secret.ts"),
+      import("./key-file.ts"),
       import("../cli/interact.ts"),
     ]);
     const [file = ""] = input.arguments;
-    const sealed = await readText(file);
-    const identity = text(input, "identity");
-    const password = new Secret(
-      identity === undefined ? sealed.trim() : await open(sealed, await readText(identity), file),
-    );
-    if (identity === undefined && sealed.startsWith("-----BEGIN AGE"))
-      throw cannotOpen(file, "it is sealed, and --identity was not given");
+    const password = await readKey(file, text(input, "identity"));
     return backupCommand({ ...input, arguments: [] }, "backup key import", async (context) => {
       note("This replaces the key that the cluster has. Backups made with that one cannot be read without it.");
       if (!(await agreed(input))) return EXIT.failed;
       await importKey(context, password);
-      print("Next: terrace restore SITE --list, then terrace restore SITE --no-safety, for each site");
+      print("Next: terrace restore --all; or terrace restore SITE --list, then terrace restore SITE, for one site");
       return EXIT.done;
     });
   },
 };
-
-async function open(sealed: string, identities: string, file: string): Promise<string> {
-  const { armor, Decrypter } = await import("age-encryption");
-  const decrypter = new Decrypter();
-  for (const line of identities.split("\n")) if (line.startsWith("AGE-SECRET-KEY-")) decrypter.addIdentity(line.trim());
-  try {
-    return (await decrypter.decrypt(armor.decode(sealed), "text")).trim();
-  } catch (error) {
-    throw cannotOpen(file, error instanceof Error ? error.message : String(error));
-  }
-}
-
-function cannotOpen(file: string, why: string): TerraceError {
-  return new TerraceError("TERRACE_BACKUP_KEY", `${file} cannot be opened`, {
-    why,
-    next: "give the right age key with --identity",
-    exitCode: EXIT.usage,
-  });
-}
 
 const rotateCommand: Command = {
   name: "rotate",

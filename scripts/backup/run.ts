@@ -10,7 +10,7 @@ export const runBackup: Command = {
     OPTION.env,
     OPTION.json,
     OPTION.noWait,
-    { flags: "--accept", says: "take the backup for good though it is much smaller than the last one" },
+    { flags: "--accept", says: "take the backup for good though it is small, or beside those of a lost cluster" },
   ],
   examples: [
     { line: "terrace backup run gejiu", says: "one site" },

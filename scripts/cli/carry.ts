@@ -19,6 +19,8 @@ import { showWaiting, waitOf } from "./waiting.ts";
 export interface CarryOptions {
   /** Only the plan's summary, and only the sites that failed. */
   brief?: boolean;
+  /** Nothing on standard output: the run is a part of another command, which tells of it. */
+  quiet?: boolean;
   /** The command, as others see it while they wait. */
   reason: string;
   /** Works the plan out anew, after somebody else was waited for. */
@@ -53,8 +55,8 @@ export async function carry(prepared: Prepared, input: Input, options: CarryOpti
   });
 }
 
-function show(plan: Plan, input: Input, { brief = false }: CarryOptions): void {
-  if (flag(input, "json")) return;
+function show(plan: Plan, input: Input, { brief = false, quiet = false }: CarryOptions): void {
+  if (quiet || flag(input, "json")) return;
   if (!brief) showPlan(plan);
   print(summary(plan));
   const unsettled = plan.sites.filter((each) => each.unsettled).map(({ site }) => site.name);
@@ -65,8 +67,15 @@ function nothingToDo(plan: Plan): boolean {
   return isEmpty(plan) && plan.sites.every(({ fault, unsettled }) => fault === undefined && !unsettled);
 }
 
-function finish(plan: Plan, outcomes: Outcome[], input: Input, { brief = false }: CarryOptions): ExitCode {
-  if (flag(input, "json")) {
+function finish(
+  plan: Plan,
+  outcomes: Outcome[],
+  input: Input,
+  { brief = false, quiet = false }: CarryOptions,
+): ExitCode {
+  if (quiet) {
+    for (const { fault } of outcomes) if (fault !== undefined) printError(fault);
+  } else if (flag(input, "json")) {
     const told = outcomes.map(({ fault, ...rest }) => ({ ...rest, fault: fault && errorJson(fault) }));
     printJson({ ...planJson(plan), outcomes: told });
   } else if (outcomes.length > 0) report(outcomes, plan, brief);

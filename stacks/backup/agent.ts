@@ -4,6 +4,8 @@ import {
   type BackupEntry,
   type BackupList,
   isDue,
+  JOB_ACTION,
+  repositoryJob,
   SCHEDULED,
   type ScheduledAction,
 } from "../../modules/backup/index.ts";
@@ -13,7 +15,7 @@ import { get, type RawService } from "../../modules/docker/index.ts";
 import { objectName, siteStack } from "../../modules/names/index.ts";
 import { type BackupState, emptyHistory, readBackups, writeHistory } from "./cluster.ts";
 import { proveSite } from "./prove.ts";
-import { type BackupContext, backupSite, checkSite } from "./run.ts";
+import { type BackupContext, backupSite, checkSite, job, withSite } from "./run.ts";
 
 /** How often the agent looks for what is due, in ms. */
 const LOOK = 20_000;
@@ -27,7 +29,7 @@ interface Work {
  * Runs what is due, for ever: one thing at a time for each site, and so many at a time on a node as the platform allows. It keeps
  * nothing: what was run is in the cluster, so another agent goes on where this one stopped.
  */
-export async function runAgent(context: Omit<BackupContext, "reason" | "noWait">): Promise<void> {
+export async function runAgent(context: Omit<BackupContext, "reason" | "noWait" | "limit">): Promise<void> {
   const running = new Map<string, { node: string; done: Promise<void> }>();
   context.report(`the agent of ${context.platform} looks for what is due`);
   while (!context.signal.aborted) {
@@ -39,24 +41,47 @@ export async function runAgent(context: Omit<BackupContext, "reason" | "noWait">
 
 type Running = Map<string, { node: string; done: Promise<void> }>;
 
-async function look(context: Omit<BackupContext, "reason" | "noWait">, running: Running): Promise<void> {
+async function look(context: Omit<BackupContext, "reason" | "noWait" | "limit">, running: Running): Promise<void> {
   const { docker, platform } = context;
   const state = await readBackups(docker, platform);
   if (state.list === undefined) return;
   const list = state.list;
   await welcome(docker, list, state);
+  for (const site of await sitesWithJobs(docker, platform)) {
+    // A job that somebody watches is let be: its site is locked.
+    const reason = `backup agent: clear ${site}`;
+    if (!running.has(site)) start(running, site, "", clear({ ...context, reason, ...PATIENCE }, site));
+  }
   const nodes = await nodesOf(docker, platform);
   for (const { entry, action } of dueWork(list, state, new Date())) {
     const node = nodes.get(entry.site) ?? "";
     const busy = [...running.values()].filter((each) => each.node === node).length;
     if (running.has(entry.site) || busy >= list.parallel) continue;
-    const done = perform(
-      { ...context, reason: `backup agent: ${action} ${entry.site}`, noWait: true },
-      entry.site,
-      action,
-    );
-    running.set(entry.site, { node, done: done.finally(() => running.delete(entry.site)) });
+    const reason = `backup agent: ${action} ${entry.site}`;
+    start(running, entry.site, node, perform({ ...context, reason, ...PATIENCE }, entry.site, action));
   }
+}
+
+/** Longer than a lock outlives its holder: a lock that a killed run left is taken over, any other one is let be. */
+const PATIENCE = { noWait: false, limit: 60_000 };
+
+function start(running: Running, site: string, node: string, work: Promise<void>): void {
+  running.set(site, { node, done: work.finally(() => running.delete(site)) });
+}
+
+async function sitesWithJobs(docker: Dockerode, platform: string): Promise<string[]> {
+  const filters = { label: [`${LABEL.platform}=${platform}`, JOB_ACTION] };
+  const services = (await get<RawService[] | null>(docker, "/services", { filters })) ?? [];
+  return services.flatMap(({ Spec }) => Spec.Labels?.[LABEL.site] ?? []);
+}
+
+/** Removes what a killed run left of a site: its job, and the lock that this had in the repository. */
+function clear(context: BackupContext, site: string): Promise<void> {
+  return quietly(context, `${site}: clearing up`, () =>
+    withSite(context, site, async (session) => {
+      if (session.cleared) await job(session, repositoryJob("list", session), session.list.repository);
+    }),
+  );
 }
 
 /** What is due now: backups first, then what rests on them. Pure. */
@@ -91,7 +116,7 @@ async function nodesOf(docker: Dockerode, platform: string): Promise<Map<string,
 }
 
 async function perform(context: BackupContext, site: string, action: ScheduledAction): Promise<void> {
-  try {
+  await quietly(context, `${site}: ${action}`, async () => {
     const runs = await {
       backup: () => backupSite(context, site),
       check: async () => [await checkSite(context, site)],
@@ -100,8 +125,15 @@ async function perform(context: BackupContext, site: string, action: ScheduledAc
     for (const { ok, action: done, reason, says } of runs) {
       context.report(`${site}: ${done} ${ok ? "done" : `FAILED (${reason}): ${says}`}`);
     }
+  });
+}
+
+/** What fails is told and tried again by schedule; somebody else's work on the same is no failure. */
+async function quietly({ report }: BackupContext, what: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
   } catch (error) {
     if (error instanceof TerraceError && error.code === "TERRACE_LOCKED") return;
-    context.report(`${site}: ${action} could not be run: ${error instanceof Error ? error.message : String(error)}`);
+    report(`${what} could not be run: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

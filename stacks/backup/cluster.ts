@@ -86,7 +86,8 @@ export function emptyHistory(site: string, since: Date): BackupHistory {
 export async function writeHistory(docker: Dockerode, platform: string, history: BackupHistory): Promise<void> {
   const { site } = history;
   const name = objectName(platform, BACKUP_STACK, `history-${site}`);
-  const Labels = { [LABEL.platform]: platform, [HISTORY_SITE]: site, [HISTORY]: JSON.stringify(history) };
+  const owner = { [LABEL.platform]: platform, [LABEL.keep]: "data" };
+  const Labels = { ...owner, [HISTORY_SITE]: site, [HISTORY]: JSON.stringify(history) };
   for (let attempt = 1; ; attempt++) {
     try {
       const found = (await get<RawContent[] | null>(docker, "/configs", { filters: { name: [name] } }))?.find(

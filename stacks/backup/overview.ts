@@ -10,6 +10,7 @@ import {
   lateSince,
   SCHEDULED,
   targetText,
+  YOUNG,
 } from "../../modules/backup/index.ts";
 import { get, type RawService } from "../../modules/docker/index.ts";
 import { objectName } from "../../modules/names/index.ts";
@@ -30,6 +31,8 @@ export interface SiteBackups {
   ok: boolean;
   /** What is wrong, one sentence each. */
   faults: string[];
+  /** What is right as yet, but worth a look; one sentence each. */
+  notes: string[];
 }
 
 export interface BackupOverview {
@@ -98,7 +101,13 @@ function describeSite(list: BackupList, entry: BackupEntry, history: BackupHisto
     next: Object.fromEntries(next),
     ok: faults.length === 0,
     faults,
+    notes: good?.young === undefined ? [] : [withoutData(history)],
   };
+}
+
+function withoutData({ site, since }: BackupHistory): string {
+  const end = new Date(Date.parse(since) + YOUNG).toISOString().slice(0, 10);
+  return `it holds no data yet; from ${end} on that is a failure, unless \`terrace backup run ${site} --accept\` takes it as right`;
 }
 
 const ACTIONS = ["backup", "copy", "retention", "check", "prove"] as const;

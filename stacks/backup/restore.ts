@@ -2,6 +2,7 @@ import type Dockerode from "dockerode";
 import {
   type BackupRun,
   chooseBackup,
+  type LiveDatabase,
   loadJob,
   repositoryJob,
   restoreJob,
@@ -29,6 +30,8 @@ export interface RestoreRequest {
   database: boolean;
   /** A backup of what is there now comes first. */
   safety: boolean;
+  /** Only backups from before this moment (ISO 8601) count. */
+  until?: string;
 }
 
 export interface Restored {
@@ -55,16 +58,29 @@ export function restoreSite(context: BackupContext, request: RestoreRequest): Pr
     const from = await choose(session, request);
     const what = whatToRestore(session, request, from);
     const safety = request.safety ? await safetyBackup(session) : undefined;
+    const partial = request.volume !== undefined || request.path !== undefined || request.database;
     const run = await recorded(session, "restore", async () => ({
       backup: from.backup,
-      fault: await restore(session, from, what),
+      ...(partial ? { partial } : {}),
+      fault: await restore(session, from, what, originalOf(session)),
     }));
     if (!run.ok) throw restoreFault(request.site, run, safety);
     return { site: request.site, from, safety, run };
   });
 }
 
-interface What {
+/** The site into which a backup is restored: the one that it was made of, or another one beside that. */
+export interface Destination {
+  site: string;
+  constraints: string[];
+  database: LiveDatabase | undefined;
+}
+
+function originalOf({ entry, constraints, live }: Session): Destination {
+  return { site: entry.site, constraints, database: live.database };
+}
+
+export interface What {
   volumes: string[];
   path: string;
   database: boolean;
@@ -114,9 +130,10 @@ export async function stored(session: Session): Promise<StoredBackup[]> {
 
 export async function choose(
   session: Session,
-  { site, at }: Pick<RestoreRequest, "site" | "at">,
+  { site, at, until }: Pick<RestoreRequest, "site" | "at" | "until">,
 ): Promise<StoredBackup> {
-  const backups = await stored(session);
+  const all = await stored(session);
+  const backups = until === undefined ? all : all.filter(({ time }) => Date.parse(time) < Date.parse(until));
   const chosen = chooseBackup(backups, at);
   if (chosen !== undefined) return chosen;
   throw new TerraceError(
@@ -148,28 +165,39 @@ async function safetyBackup(session: Session): Promise<string> {
   );
 }
 
-async function restore(session: Session, from: StoredBackup, what: What): Promise<Verdict | undefined> {
-  const { context, entry, list } = session;
-  const mounts = volumeMounts(list.platform, { ...entry, volumes: what.volumes }, false);
+/** Fetches beside what serves, then lets it take its place. */
+export async function restore(
+  session: Session,
+  from: StoredBackup,
+  what: What,
+  into: Destination,
+): Promise<Verdict | undefined> {
+  const { context, list } = session;
+  const mounts = volumeMounts(list.platform, { site: into.site, volumes: what.volumes }, false);
+  const there = { ...session, constraints: into.constraints };
   const step = (name: "fetch" | "swap") =>
-    restoreJob(session, { step: name, snapshot: from.files, volumes: what.volumes, mounts, path: what.path });
+    restoreJob(there, { step: name, snapshot: from.files, volumes: what.volumes, mounts, path: what.path });
   if (what.volumes.length > 0) {
     const { fault } = await job(session, step("fetch"), list.repository);
     if (fault !== undefined) return fault;
   }
-  return withoutTasks(context, entry.site, async () => {
+  return withoutTasks(context, into.site, async () => {
     if (what.volumes.length > 0) {
       const { fault } = await job(session, step("swap"), list.repository);
       if (fault !== undefined) return fault;
     }
-    return what.database ? loadDatabase(session, from) : undefined;
+    return what.database ? loadDatabase(session, from, into) : undefined;
   });
 }
 
-async function loadDatabase(session: Session, from: StoredBackup): Promise<Verdict | undefined> {
-  const { database } = session.live;
+async function loadDatabase(
+  session: Session,
+  from: StoredBackup,
+  { site, database }: Destination,
+): Promise<Verdict | undefined> {
   if (database === undefined || from.database === undefined) return undefined;
-  const spec = loadJob(session, database, { files: from.files, dump: from.database });
+  const reown = site !== session.entry.site;
+  const spec = loadJob(session, database, { files: from.files, dump: from.database }, reown);
   return (await job(session, spec, session.list.repository)).fault;
 }
 
@@ -216,7 +244,7 @@ export function repositoryFault(site: string, { reason, says }: Verdict): Terrac
   });
 }
 
-function restoreFault(site: string, { says, reason }: BackupRun, safety: string | undefined): TerraceError {
+export function restoreFault(site: string, { says, reason }: BackupRun, safety: string | undefined): TerraceError {
   return new TerraceError("TERRACE_RESTORE_FAILED", `${site} could not be restored: ${says}`, {
     why: reason,
     next:

@@ -8,12 +8,18 @@ import {
   type BackupList,
   type BackupRun,
   backupJob,
+  foreignUntil,
+  hasData,
+  JOB_ACTION,
   type JobContext,
   jobFault,
   jobName,
   judgeBackup,
+  killedRun,
   type LiveSite,
+  lastBackup,
   lastRun,
+  littleIn,
   repositoryJob,
   retentionJob,
   type Target,
@@ -31,6 +37,7 @@ import {
   readLiveSite,
   requireEntry,
   requireList,
+  serviceNamed,
   writeHistory,
 } from "./cluster.ts";
 
@@ -42,6 +49,8 @@ export interface BackupContext {
   /** The command, as others see it while they wait. */
   reason: string;
   noWait: boolean;
+  /** Wait so many ms for it at most; absent: as long as it takes. */
+  limit?: number;
   /** One line for people. */
   report(line: string): void;
 }
@@ -53,6 +62,8 @@ export interface Session extends JobContext {
   entry: BackupEntry;
   live: LiveSite;
   history: BackupHistory;
+  /** Whether a killed run had left its job. */
+  cleared: boolean;
 }
 
 /** Takes a site's backups for this run alone, reads all that is known of them, and clears what a killed run left. */
@@ -61,13 +72,14 @@ export async function withSite<T>(
   site: string,
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const { docker, platform, reason, noWait, report } = context;
+  const { docker, platform, reason, noWait, limit, report } = context;
   const lock = await acquireLock({
     docker,
     platform,
     scopes: [`backup-${site}`],
     reason,
     noWait,
+    limit,
     signal: context.signal,
     report,
   });
@@ -80,13 +92,35 @@ export async function withSite<T>(
     ]);
     const list = requireList(state, platform);
     const entry = requireEntry(list, site);
-    await removeJob(docker, jobName(platform, site));
-    const history = state.histories.get(site)?.history ?? emptyHistory(site, new Date());
+    const { history, cleared } = await clearKilled(context, site, state.histories.get(site)?.history);
     const constraints = live.constraints.length > 0 ? live.constraints : (live.database?.constraints ?? []);
-    return await work({ context: { ...context, signal }, list, entry, live, history, constraints, ...keys });
+    const known = { list, entry, live, history, constraints, cleared, ...keys };
+    return await work({ context: { ...context, signal }, ...known });
   } finally {
     await lock.release();
   }
+}
+
+/**
+ * Removes what a run left that was killed, and remembers that: whoever watched its job is gone, for this run has the lock now. Returns
+ * the site's history, which begins with the first look at the site.
+ */
+async function clearKilled(
+  { docker, platform, report }: BackupContext,
+  site: string,
+  known: BackupHistory | undefined,
+): Promise<{ history: BackupHistory; cleared: boolean }> {
+  let history = known ?? emptyHistory(site, new Date());
+  const left = await serviceNamed(docker, jobName(platform, site));
+  if (left !== undefined) {
+    report(`${site}: remove the job of a run that was killed`);
+    await removeJob(docker, jobName(platform, site));
+    await removeVolume(docker, contentName(platform, site));
+    const killed = killedRun(left.Spec.Labels?.[JOB_ACTION], left.CreatedAt, new Date());
+    if (killed !== undefined) history = addRun(history, killed);
+  }
+  if (history !== known) await writeHistory(docker, platform, history);
+  return { history, cleared: left !== undefined };
 }
 
 /** A backup of one site, and where it is good what follows it: a copy, and the removal of what is kept no longer. */
@@ -126,32 +160,37 @@ export async function recorded(
 
 export function backup(
   session: Session,
-  { accept = false, safety = false }: { accept?: boolean; safety?: boolean },
+  { accept = false, safety = false }: { accept?: boolean; safety?: true | false },
 ): Promise<BackupRun> {
-  const { context, entry, live, history, list } = session;
+  const { context, entry, live, list } = session;
   return recorded(session, "backup", async () => {
-    const id = backupId(new Date());
+    const began = new Date();
+    const id = backupId(began);
     const content = entry.content ? await contentVolume(context, entry.site, live.image) : undefined;
     try {
-      const before = lastRun(history, "backup", true);
-      const first = before === undefined;
-      const { result, fault } = await job(
-        session,
-        backupJob(session, { backup: id, live, first, content, safety }),
-        list.repository,
-        first,
-      );
-      if (fault !== undefined) return { backup: id, fault };
-      const dump = result.database as { bytes: number; tables: Record<string, number> } | null;
-      const bytes = Number(result.bytes) + (dump?.bytes ?? 0);
-      const files = Number(result.files);
-      const verdict = judgeBackup(entry, { bytes, files, dump: dump?.bytes }, accept ? undefined : before);
-      const added = Number(result.added);
-      return { backup: id, bytes, files, added, ...(dump === null ? {} : { tables: dump.tables }), fault: verdict };
+      const first = lastRun(session.history, "backup", true) === undefined;
+      const foreign = accept || safety ? undefined : foreignUntil(entry, session.history);
+      const spec = backupJob(session, { backup: id, live, first, content, safety, foreignUntil: foreign });
+      const { result, fault } = await job(session, spec, list.repository, first);
+      const made = { backup: id, ...(safety ? { safety } : {}), ...(accept && !safety ? { accepted: accept } : {}) };
+      return fault === undefined ? { ...made, ...judged(session, result, accept, began) } : { ...made, fault };
     } finally {
       if (content !== undefined) await removeVolume(context.docker, content);
     }
   });
+}
+
+/** What a backup holds, and whether that is enough to rely on. */
+function judged({ entry, history }: Session, result: Record<string, unknown>, accept: boolean, now: Date) {
+  const dump = result.database as { bytes: number; tables: Record<string, number> } | null;
+  const bytes = Number(result.bytes) + (dump?.bytes ?? 0);
+  const [files, added] = [Number(result.files), Number(result.added)];
+  const held = { bytes, files, dump: dump?.bytes };
+  const before = lastBackup(history);
+  const fault = judgeBackup(entry, held, { before, age: now.getTime() - Date.parse(history.since), accept });
+  const young = fault === undefined && !accept && hasData(entry) && littleIn(entry, held) !== undefined;
+  const tables = dump === null ? {} : { tables: dump.tables };
+  return { bytes, files, added, ...tables, ...(young && !before?.accepted ? { young } : {}), fault };
 }
 
 async function retain(session: Session): Promise<{ fault?: Verdict | undefined }> {
@@ -207,6 +246,11 @@ function backupId(now: Date): string {
   return `${now.toISOString().slice(0, 19).replaceAll(/[-:]/g, "")}Z-${randomBytes(2).toString("hex")}`;
 }
 
+/** Holds a static site's pages while they are read. */
+function contentName(platform: string, site: string): string {
+  return objectName(platform, siteStack(site), "backup-content");
+}
+
 /**
  * A static site's pages are a layer of its image. Docker copies them into an empty volume that is mounted over them, the moment a
  * container is made; it need not run.
@@ -217,7 +261,7 @@ export async function contentVolume(
   image: string | undefined,
 ): Promise<string | undefined> {
   if (image === undefined) return undefined;
-  const name = objectName(platform, siteStack(site), "backup-content");
+  const name = contentName(platform, site);
   await removeVolume(docker, name);
   const Labels = { [LABEL.platform]: platform };
   await call(docker, "POST", "/volumes/create", {}, { Name: name, Labels });

@@ -1,17 +1,22 @@
+import { execFile } from "node:child_process";
 import { statSync } from "node:fs";
 import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import https from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { armor, Decrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { appSite, writeApp } from "../support/app.ts";
 import { guestbookSite, writeGuestbook } from "../support/guestbook.ts";
+import { keepingSharedImages } from "../support/shared-images.ts";
 import { Workspace } from "../support/workspace.ts";
 
 let workspace: Workspace;
 let repository: string;
+/** What the site `book` holds once it is filled. */
+let filled: { entries: string; uploads: string };
 
 beforeAll(async () => {
   repository = await mkdtemp(join(tmpdir(), "terrace-backups-"));
@@ -83,7 +88,7 @@ test("what there is no backup of is not restored", async () => {
 
 test("a dynamic site whose volume and database are destroyed is restored, equal in every byte and row, and proven", async () => {
   const { visitor, docker, name } = workspace;
-  const before = { entries: await fill(), uploads: (await visitor.get("book", "/uploads")).body };
+  filled = { entries: await fill(), uploads: (await visitor.get("book", "/uploads")).body };
   const backup = await workspace.run("backup", "run", "book");
   expect(backup.all).toMatch(/✓ book: backup .*, 1 tables with 20 rows/);
   const proof = await workspace.run("backup", "prove", "book", "www");
@@ -98,9 +103,29 @@ test("a dynamic site whose volume and database are destroyed is restored, equal 
   expect(JSON.parse((await visitor.get("book", "/entries")).body)).toEqual([]);
   const restored = await workspace.run("restore", "book", "--no-safety", "--yes");
   expect(restored.code, restored.all).toBe(0);
-  expect((await visitor.until("book", "/entries", ({ status }) => status === 200)).body).toBe(before.entries);
-  expect((await visitor.get("book", "/uploads")).body).toBe(before.uploads);
+  await expectFilled("book");
 }, 400_000);
+
+test("a copy is restored beside its site, which is not touched", async () => {
+  const { cluster, docker, name } = workspace;
+  const db = await cluster.container(`${name}-site-book_db`);
+  // A view belongs to the user of its own site's database.
+  const view = "CREATE VIEW names AS SELECT name FROM entries";
+  await exec(db.id, `MYSQL_PWD=$(cat /run/secrets/password) mariadb -h127.0.0.1 -ubook book -e "${view}"`);
+  expect((await workspace.run("backup", "run", "book")).code).toBe(0);
+  const before = await cluster.tasks(cluster.web("book"));
+  const copied = await workspace.run("restore", "book", "--as", "book-old", "--yes");
+  expect(copied.code, copied.all).toBe(0);
+  await expectFilled("book-old");
+  await expectFilled("book");
+  expect(await cluster.tasks(cluster.web("book"))).toEqual(before);
+  expect((await docker.listVolumes()).Volumes.map((one) => one.Name)).toContain(`${name}-site-book-old_uploads`);
+  for (const taken of ["book", "book-old", "www"]) {
+    const { code, stderr } = await workspace.run("restore", "notes", "--as", taken, "--yes");
+    expect(stderr).toContain(`there is a site ${taken} on this cluster, or data of one (TERRACE_NAME_TAKEN)`);
+    expect(code).toBe(2);
+  }
+}, 300_000);
 
 test("a flipped byte in the repository is told as damage, and the site serves on", async () => {
   const data = join(repository, "made/by/the/job/www/data");
@@ -141,6 +166,60 @@ test("the key is given out sealed; after its rotation another one opens the repo
   const run = await workspace.run("backup", "run", "www");
   expect(run.code, run.all).toBe(0);
 }, 300_000);
+
+test("a cluster that was lost with its keys is rebuilt from the files, the repository and the escrowed key", async () => {
+  const { visitor, docker, name } = workspace;
+  await visitor.get("notes", "/set/precious");
+  const identity = await generateX25519Identity();
+  const sealed = await workspace.run("backup", "key", "export", "--to", await identityToRecipient(identity));
+  await workspace.write("backup-key.age", sealed.stdout);
+  await workspace.write("key.txt", `${identity}\n`);
+  expect((await workspace.run("backup", "run", "notes", "book")).code).toBe(0);
+  const lost = await keepingSharedImages(docker, () => workspace.run("destroy", "--confirm", name, "--volumes"));
+  expect(lost.code, lost.all).toBe(0);
+  expect(await workspace.cluster.everything()).toEqual([]);
+  await workspace.remove("site-configs/book-old.yaml");
+
+  const without = await workspace.run("restore", "--all", "--yes");
+  expect(without.stderr).toContain("none of the backups opens with the key that this cluster has (TERRACE_BACKUP_KEY)");
+  expect(without.stderr).toContain("the key went with the lost cluster");
+  expect(without.code).toBe(1);
+
+  // What came up empty must not become the newest backup of what was lost.
+  const key = ["backup-key.age", "--identity", "key.txt"];
+  expect((await workspace.run("backup", "key", "import", ...key, "--yes")).code).toBe(0);
+  const empty = await workspace.run("backup", "run", "notes");
+  expect(empty.all).toMatch(
+    /✗ notes: backup failed \(foreign\): the repository holds \d backups from before this cluster/,
+  );
+  const restored = await workspace.run("restore", "--all", "--key", ...key, "--yes");
+  expect(restored.code, restored.all).toBe(0);
+  expect(restored.stdout).toMatch(/book +restored +as it was at .*\n *notes +restored .*\n *www +none /);
+  expect(restored.stdout).toContain("2 of 3 sites were put back, 0 failed.");
+  visitor.root = (await workspace.run("trust")).stdout;
+  await expectFilled("book");
+  expect((await visitor.get("notes", "/get")).body).toBe("precious");
+
+  const again = await workspace.run("restore", "--all", "--json", "--yes");
+  const sites = [
+    { site: "book", state: "kept" },
+    { site: "notes", state: "kept" },
+    { site: "www", state: "no-data" },
+  ];
+  expect(JSON.parse(again.stdout)).toMatchObject({ sites });
+  expect((await workspace.run("backup", "run", "notes")).all).toContain("✓ notes: backup");
+}, 400_000);
+
+async function expectFilled(site: string): Promise<void> {
+  const { visitor } = workspace;
+  expect((await visitor.until(site, "/entries", ({ status }) => status === 200)).body).toBe(filled.entries);
+  expect((await visitor.get(site, "/uploads")).body).toBe(filled.uploads);
+}
+
+async function exec(container: string, command: string): Promise<void> {
+  const { stderr } = await promisify(execFile)("docker", ["exec", "-u", "0", container, "sh", "-c", command]);
+  expect(stderr).toBe("");
+}
 
 async function exportKey(identity: string): Promise<string> {
   const { stdout, code } = await workspace.run("backup", "key", "export", "--to", await identityToRecipient(identity));

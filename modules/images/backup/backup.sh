@@ -6,6 +6,17 @@
 open_target
 open_repository
 
+# A new cluster must not go on in the repository of a lost one as if nothing had been lost.
+if [ -n "${FOREIGN_UNTIL:-}" ]; then
+  run restic_at /tmp/repository --no-lock snapshots --json --tag terrace,part=files,kind=regular >/tmp/before.json || fail open $?
+  foreign=$(jq -r --arg until "$FOREIGN_UNTIL" '[.[] | select(.time[0:19] < $until[0:19])] | select(length > 0)
+    | "the repository holds \(length) backups from before this cluster, the last of \(map(.time) | max | .[0:16]) UTC"' /tmp/before.json)
+  if [ -n "$foreign" ]; then
+    echo "$foreign: put it back by \`terrace restore $SITE\`, or go on without by \`terrace backup run $SITE --accept\`" >>"$WORDS"
+    fail foreign 1
+  fi
+fi
+
 DUMP=null
 if [ -n "${DB_ENGINE:-}" ]; then
   say "dump the database"

@@ -43,7 +43,13 @@ load_mariadb() {
       UNION ALL SELECT CONCAT('DROP ', routine_type, ' \`', routine_name, '\`;') FROM information_schema.routines WHERE routine_schema = DATABASE()
       UNION ALL SELECT CONCAT('DROP EVENT \`', event_name, '\`;') FROM information_schema.events WHERE event_schema = DATABASE()"
   } | mariadb --defaults-extra-file=/tmp/my.cnf "$DB_NAME" 2>>"$WORDS" || return 1
-  dump_stream | mariadb --defaults-extra-file=/tmp/my.cnf --default-character-set=utf8mb4 --max-allowed-packet=1G "$DB_NAME" 2>>"$WORDS"
+  dump_stream | own | mariadb --defaults-extra-file=/tmp/my.cnf --default-character-set=utf8mb4 --max-allowed-packet=1G "$DB_NAME" 2>>"$WORDS"
+}
+
+# Views, triggers and routines belong to a user of the site that was dumped; in another site's database, to the one who loads
+# them. No line of data begins like these.
+own() {
+  if [ -z "${REOWN:-}" ]; then cat; else sed -E '/^(\/\*!50|CREATE DEFINER=)/ s/DEFINER=`[^`]*`@`[^`]*`//'; fi
 }
 
 mariadb_query() {

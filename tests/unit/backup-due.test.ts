@@ -1,0 +1,164 @@
+import { expect, test } from "vitest";
+import {
+  type BackupEntry,
+  type BackupHistory,
+  type BackupList,
+  type BackupRun,
+  dueTimes,
+  isDue,
+  lateSince,
+  offsetOf,
+  YOUNG,
+} from "../../modules/backup/index.ts";
+import { dueWork } from "../../stacks/backup/agent.ts";
+import { describeBackups } from "../../stacks/backup/overview.ts";
+
+const HOUR = 3_600_000;
+
+const entry: BackupEntry = {
+  site: "gejiu",
+  schedule: "15 2 * * *",
+  keep: { last: 3, daily: 7, weekly: 4, monthly: 12, yearly: 0 },
+  prove: "15 5 * * 6",
+  shrink: 50,
+  smallest: 1024,
+  content: false,
+  volumes: ["data"],
+  database: undefined,
+  port: 8080,
+  host: "gejiu.example.cn",
+  file: "",
+};
+
+const list = (more: Partial<BackupList> = {}): BackupList => ({
+  format: 1,
+  platform: "honghe",
+  repository: { kind: "local", path: "/backups" },
+  copy: undefined,
+  timezone: "UTC",
+  spread: 0,
+  check: "45 4 * * 0",
+  parallel: 2,
+  memory: 512 * 2 ** 20,
+  image: "backup",
+  sites: [entry],
+  ...more,
+});
+
+const at = (text: string) => new Date(`2026-11-${text}:00Z`);
+const iso = (date: Date | undefined) => date?.toISOString().slice(0, 16);
+
+function run(action: BackupRun["action"], began: string, ok = true, more: Partial<BackupRun> = {}): BackupRun {
+  const from = at(began);
+  const ended = new Date(from.getTime() + 60_000).toISOString();
+  return { action, began: from.toISOString(), ended, ok, ...(ok ? {} : { reason: "full", says: "no space" }), ...more };
+}
+
+const history = (...runs: BackupRun[]): BackupHistory => ({
+  site: "gejiu",
+  since: at("01T00:00").toISOString(),
+  runs: runs.toSorted((a, b) => b.began.localeCompare(a.began)),
+});
+
+test("an action is due at the platform's own hour, and next a day later", () => {
+  const due = (timezone: string) => dueTimes(entry, list({ timezone }), "backup", at("24T12:00"));
+  expect([iso(due("UTC").last), iso(due("UTC").next)]).toEqual(["2026-11-24T02:15", "2026-11-25T02:15"]);
+  expect(iso(due("Asia/Shanghai").last)).toBe("2026-11-23T18:15");
+  expect(dueTimes({ ...entry, prove: "never" }, list(), "prove", at("24T12:00")).next).toBeUndefined();
+});
+
+test("sites of one schedule have moments of their own within the spread, always the same", () => {
+  const spread = 2 * HOUR;
+  const offsets = Array.from({ length: 40 }, (_, index) => offsetOf(`site-${index}`, "backup", spread));
+  expect(offsets.every((each) => each >= 0 && each < spread)).toBe(true);
+  expect(new Set(offsets).size).toBeGreaterThan(35);
+  expect(offsetOf("site-7", "backup", spread)).toBe(offsets[7]);
+  expect(offsetOf("site-7", "backup", 0)).toBe(0);
+  const { last } = dueTimes(entry, list({ spread }), "backup", at("24T12:00"));
+  expect(last?.getTime()).toBe(at("24T02:15").getTime() + offsetOf("gejiu", "backup", spread));
+});
+
+test("what was missed is caught up once, and what was done is not done again", () => {
+  const due = (now: string, ...runs: BackupRun[]) => isDue(entry, list(), "backup", history(...runs), at(now));
+  expect(due("24T02:14", run("backup", "23T02:15"))).toBe(false);
+  expect(due("24T02:16", run("backup", "23T02:15"))).toBe(true);
+  expect(due("24T02:16", run("backup", "24T02:15"))).toBe(false);
+  // Away for four days: one run makes up for all of them.
+  expect(due("24T09:00", run("backup", "20T02:15"))).toBe(true);
+  expect(due("24T09:02", run("backup", "20T02:15"), run("backup", "24T09:00"))).toBe(false);
+});
+
+test("a site that is new is not behind with what was due before it was there", () => {
+  const young = { ...history(), since: at("24T10:00").toISOString() };
+  expect(isDue(entry, list(), "backup", young, at("24T11:00"))).toBe(false);
+  expect(lateSince(entry, list(), young, at("24T23:00"))).toBeUndefined();
+  expect(isDue(entry, list(), "backup", young, at("25T02:16"))).toBe(true);
+});
+
+test("what failed is tried again after a quarter of an hour, three times, and then when it is due again", () => {
+  const due = (now: string, ...runs: BackupRun[]) => isDue(entry, list(), "backup", history(...runs), at(now));
+  const [first, second, third] = ["24T02:15", "24T02:31", "24T02:47"].map((began) => run("backup", began, false));
+  expect(due("24T02:20", first!)).toBe(false);
+  expect(due("24T02:31", first!)).toBe(true);
+  expect(due("24T02:47", first!, second!)).toBe(true);
+  expect(due("24T09:00", first!, second!, third!)).toBe(false);
+  expect(due("25T02:16", first!, second!, third!)).toBe(true);
+});
+
+test("nothing is proven that was never backed up", () => {
+  const due = (...runs: BackupRun[]) => isDue(entry, list(), "prove", history(...runs), at("28T06:00"));
+  expect(due(run("backup", "28T02:15", false))).toBe(false);
+  expect(due(run("backup", "28T02:15"))).toBe(true);
+});
+
+test("a good backup that is more than two hours behind is late, also where others failed meanwhile", () => {
+  const late = (now: string, ...runs: BackupRun[]) => iso(lateSince(entry, list(), history(...runs), at(now)));
+  expect(late("24T04:00", run("backup", "23T02:15"))).toBeUndefined();
+  expect(late("24T04:16", run("backup", "23T02:15"))).toBe("2026-11-24T02:15");
+  expect(late("24T04:16", run("backup", "23T02:15"), run("backup", "24T02:15", false))).toBe("2026-11-24T02:15");
+  expect(late("24T04:16", run("backup", "24T02:15"))).toBeUndefined();
+});
+
+function state(...histories: BackupHistory[]) {
+  return { list: list(), histories: new Map(histories.map((each) => [each.site, { id: "", history: each }])) };
+}
+
+test("the overview tells what failed and what is late, each with its reason, and is not ok then", () => {
+  const bad = history(run("backup", "22T02:15"), run("check", "22T04:45"), run("backup", "24T02:15", false));
+  const seen = describeBackups(list(), state(bad), at("24T09:00"));
+  expect(seen.ok).toBe(false);
+  expect(seen.sites[0]?.faults).toEqual([
+    "the last backup failed (full, 2026-11-24 02:16 UTC): no space",
+    "late: no good backup since the one due at 2026-11-24 02:15 UTC",
+  ]);
+  const good = history(run("backup", "24T02:15", true, { backup: "b", bytes: 5, files: 1 }));
+  expect(describeBackups(list(), state(good), at("24T09:00"))).toMatchObject({
+    ok: true,
+    sites: [{ faults: [], notes: [], last: { backup: "b" }, next: { backup: "2026-11-25T02:15:00.000Z" } }],
+  });
+});
+
+test("a new site without data is told as a note, with the day from which that is a failure", () => {
+  const empty = history(run("backup", "02T02:15", true, { bytes: 0, files: 0, young: true }));
+  const [site] = describeBackups(list(), state(empty), at("02T03:00")).sites;
+  expect(site).toMatchObject({ ok: true });
+  const day = new Date(at("01T00:00").getTime() + YOUNG).toISOString().slice(0, 10);
+  expect(site?.notes).toEqual([
+    `it holds no data yet; from ${day} on that is a failure, unless \`terrace backup run gejiu --accept\` takes it as right`,
+  ]);
+});
+
+test("the agent does backups before proofs and checks, each site's by its own history", () => {
+  const other = { ...entry, site: "mengzi" };
+  const both = list({ sites: [entry, other], prove: "15 2 * * *" } as Partial<BackupList>);
+  const proven = { ...entry, prove: "20 2 * * *" };
+  const done = history(run("backup", "24T02:16"));
+  const open = { ...history(run("backup", "23T02:15")), site: "mengzi" };
+  const work = dueWork({ ...both, sites: [proven, other] }, state(done, open), at("24T02:30"));
+  expect(work.map(({ entry: { site }, action }) => `${action} ${site}`).slice(0, 2)).toEqual([
+    "backup mengzi",
+    "prove gejiu",
+  ]);
+  // One that the agent has never seen is not looked after yet.
+  expect(dueWork(list(), state(), at("24T02:30"))).toEqual([]);
+});
