@@ -17,6 +17,8 @@ export interface BackupRun {
   /** Bytes and files that the backup holds, the dump included in the bytes. */
   bytes?: number;
   files?: number;
+  /** Where its repository is, as platform.yaml said. */
+  place?: string;
   /** Bytes that the repository grew by. */
   added?: number;
   /** Rows by table, of a backup with a database. */
@@ -85,3 +87,8 @@ export function killedRun(action: string | undefined, began: string, now: Date):
 
 /** Jobs that are an action by themselves. A proof's are several, and are tried again by schedule. */
 const RECORDED = ["backup", "copy", "retention", "check"] as const satisfies readonly BackupAction[];
+
+/** Whether a repository was made at a place: only where there never was one, one is made, for one that is gone must be told. */
+export function hasRepository(history: BackupHistory, where: string): boolean {
+  return history.runs.some(({ action, ok, place = where }) => action === "backup" && ok && place === where);
+}

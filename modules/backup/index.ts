@@ -12,6 +12,7 @@ export {
   type BackupAction,
   type BackupHistory,
   type BackupRun,
+  hasRepository,
   killedRun,
   lastBackup,
   lastRun,

@@ -48,7 +48,7 @@ const SIGNS: [RegExp, BackupReason, string][] = [
   ],
   [/repository is already locked/i, "locked", "somebody else works on the repository"],
   [
-    /connection refused|no such host|i\/o timeout|timed? ?out|no route to host|network is unreachable|connection reset|Could not resolve|dial tcp|ssh command exited|Connection closed|Temporary failure|Host key verification failed/i,
+    /connection refused|no such host|i\/o timeout|timed? ?out|no route to host|network is unreachable|connection reset|Could not resolve|dial tcp|ssh command exited|Connection closed|Temporary failure|Name or service not known|nobody answers|Host key verification failed/i,
     "unreachable",
     "the repository's place does not answer",
   ],

@@ -10,6 +10,7 @@ import {
   backupJob,
   foreignUntil,
   hasData,
+  hasRepository,
   JOB_ACTION,
   type JobContext,
   jobFault,
@@ -18,11 +19,11 @@ import {
   killedRun,
   type LiveSite,
   lastBackup,
-  lastRun,
   littleIn,
   repositoryJob,
   retentionJob,
   type Target,
+  targetText,
   type Verdict,
 } from "../../modules/backup/index.ts";
 import type { TerraceError } from "../../modules/core/errors.ts";
@@ -168,11 +169,17 @@ export function backup(
     const id = backupId(began);
     const content = entry.content ? await contentVolume(context, entry.site, live.image) : undefined;
     try {
-      const first = lastRun(session.history, "backup", true) === undefined;
+      const place = targetText(list.repository);
+      const first = !hasRepository(session.history, place);
       const foreign = accept || safety ? undefined : foreignUntil(entry, session.history);
       const spec = backupJob(session, { backup: id, live, first, content, safety, foreignUntil: foreign });
       const { result, fault } = await job(session, spec, list.repository, first);
-      const made = { backup: id, ...(safety ? { safety } : {}), ...(accept && !safety ? { accepted: accept } : {}) };
+      const made = {
+        backup: id,
+        place,
+        ...(safety ? { safety } : {}),
+        ...(accept && !safety ? { accepted: accept } : {}),
+      };
       return fault === undefined ? { ...made, ...judged(session, result, accept, began) } : { ...made, fault };
     } finally {
       if (content !== undefined) await removeVolume(context.docker, content);

@@ -1,5 +1,6 @@
 import { cpus, release, totalmem } from "node:os";
 import setupDocker from "../support/docker-setup.ts";
+import { measureBackup } from "./backup.ts";
 import { measureHelp } from "./help.ts";
 import { quiet } from "./measure.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
@@ -35,14 +36,16 @@ async function measureAll(options: Options, results: Result[]): Promise<void> {
       took(await measurePlan(count, options.rounds));
     }
   }
-  if (!needsEngine(options)) return;
+  if (!needsEngine(options) && !options.only.has("backup")) return;
   const tearDown = await setupDocker();
+  const onMade = (destroy: (() => Promise<void>) | undefined) => {
+    cleanUp = destroy;
+  };
   try {
-    for (const count of options.sites) {
+    if (options.only.has("backup")) await measureBackup(options, took, onMade);
+    for (const count of needsEngine(options) ? options.sites : []) {
       progress(`${count} sites on the real engine`);
-      await measureReal(count, options, took, (destroy) => {
-        cleanUp = destroy;
-      });
+      await measureReal(count, options, took, onMade);
     }
   } finally {
     await tearDown();

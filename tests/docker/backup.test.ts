@@ -1,14 +1,13 @@
-import { execFile } from "node:child_process";
 import { statSync } from "node:fs";
 import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import https from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { armor, Decrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { appSite, writeApp } from "../support/app.ts";
+import { inContainer } from "../support/containers.ts";
 import { guestbookSite, writeGuestbook } from "../support/guestbook.ts";
 import { keepingSharedImages } from "../support/shared-images.ts";
 import { Workspace } from "../support/workspace.ts";
@@ -111,7 +110,8 @@ test("a copy is restored beside its site, which is not touched", async () => {
   const db = await cluster.container(`${name}-site-book_db`);
   // A view belongs to the user of its own site's database.
   const view = "CREATE VIEW names AS SELECT name FROM entries";
-  await exec(db.id, `MYSQL_PWD=$(cat /run/secrets/password) mariadb -h127.0.0.1 -ubook book -e "${view}"`);
+  const script = `MYSQL_PWD=$(cat /run/secrets/password) mariadb -h127.0.0.1 -ubook book -e "${view}"`;
+  expect(await inContainer(db, ["sh", "-c", script], "0")).toEqual({ code: 0, output: "" });
   expect((await workspace.run("backup", "run", "book")).code).toBe(0);
   const before = await cluster.tasks(cluster.web("book"));
   const copied = await workspace.run("restore", "book", "--as", "book-old", "--yes");
@@ -214,11 +214,6 @@ async function expectFilled(site: string): Promise<void> {
   const { visitor } = workspace;
   expect((await visitor.until(site, "/entries", ({ status }) => status === 200)).body).toBe(filled.entries);
   expect((await visitor.get(site, "/uploads")).body).toBe(filled.uploads);
-}
-
-async function exec(container: string, command: string): Promise<void> {
-  const { stderr } = await promisify(execFile)("docker", ["exec", "-u", "0", container, "sh", "-c", command]);
-  expect(stderr).toBe("");
 }
 
 async function exportKey(identity: string): Promise<string> {

@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import Dockerode from "dockerode";
 import { connect } from "../../modules/docker/client.ts";
 import { isAlive, maker, uniquePlatform } from "./names.ts";
+import { requirePackages } from "./packages.ts";
 import { freeRanges } from "./ranges.ts";
 
 const call = promisify(execFile);
@@ -136,7 +137,7 @@ export class Servers {
 
   /** So many empty servers: `n1`, `n2`, ... */
   static async create(count: number): Promise<Servers> {
-    await requireSshd();
+    await requirePackages({ "/usr/sbin/sshd": "openssh-server" });
     await removeAbandonedServers();
     const rig = new Servers(uniquePlatform(), (await freeRanges(await connect())).edge);
     try {
@@ -242,16 +243,6 @@ async function layOut({ disk, name, address }: Server, rig: string): Promise<voi
     "MaxStartups 50",
   ];
   await writeFile(join(disk, "sshd_config"), `${lines.join("\n")}\n`);
-}
-
-async function requireSshd(): Promise<void> {
-  if (existsSync("/usr/sbin/sshd")) return;
-  const apt = (...args: string[]) =>
-    call("apt-get", ["-q", "-o", "DPkg::Lock::Timeout=120", ...args], {
-      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" },
-    });
-  await apt("update").catch(() => undefined);
-  await apt("install", "-y", "--no-install-recommends", "openssh-server");
 }
 
 /** The process that is number 1 in the server: the child of the one that was started. */

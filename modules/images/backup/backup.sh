@@ -48,4 +48,4 @@ summary=$(grep '"message_type":"summary"' /tmp/files.json | tail -n 1)
 own=$(($(stat -c %s /data/site/site.yaml) + $(stat -c %s /data/site/backup.json)))
 result "$(jq -n --argjson s "$summary" --argjson dump "$DUMP" --argjson own "$own" --argjson gone "$gone" '{
   ok: true, snapshot: $s.snapshot_id, files: ($s.total_files_processed - 2),
-  bytes: ($s.total_bytes_processed - $own), added: $s.data_added, gone: $gone, database: $dump}')"
+  bytes: ($s.total_bytes_processed - $own), added: $s.data_added, seconds: $s.total_duration, gone: $gone, database: $dump}')"

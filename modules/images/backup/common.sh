@@ -110,6 +110,46 @@ open_target() {
   ssh_setup
   credentials ""
   address "$REPOSITORY" /tmp/repository
+  reach "$REPOSITORY" || fail open 1
+}
+
+# reach URL: whether anybody listens there. restic itself would try for minutes, and for a quarter of an hour where packets
+# are lost.
+reach() {
+  local url=$1 rest port=22 attempt
+  case $url in
+    sftp://*) rest=${url#sftp://} ;;
+    sftp:*) rest=${url#sftp:} && rest=${rest%%:*} ;;
+    *:https://*) rest=${url#*://} port=443 ;;
+    *:http://*) rest=${url#*://} port=80 ;;
+    *) return 0 ;;
+  esac
+  rest=${rest%%/*}
+  rest=${rest##*@}
+  [[ $rest =~ ^(.*):([0-9]+)$ ]] && rest=${BASH_REMATCH[1]} port=${BASH_REMATCH[2]}
+  rest=${rest#[} rest=${rest%]}
+  for attempt in 1 2 3; do
+    # shellcheck disable=SC2016
+    timeout 10 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$rest" "$port" 2>/tmp/unreached && return 0
+    [ "$attempt" = 3 ] || sleep 1
+  done
+  echo "nobody answers at $rest port $port: $(grep -o '[^:]*$' /tmp/unreached | head -n 1 || true)" >>"$WORDS"
+  return 1
+}
+
+# Like `run`, for what removes: a server that only takes refuses that, and restic would try again for minutes. Returns 77 then.
+run_removal() {
+  [[ $REPOSITORY == rest:* ]] || { run "$@"; return; }
+  EXEC=exec "$@" 2> >(tee -a "$WORDS" >&2) &
+  local child=$! code
+  while kill -0 "$child" 2>/dev/null; do
+    grep -q '403 Forbidden' "$WORDS" && kill -INT "$child" 2>/dev/null
+    sleep 0.3
+  done
+  wait "$child"
+  code=$?
+  grep -q '403 Forbidden' "$WORDS" && return 77
+  return "$code"
 }
 
 # Chooses the password that opens the repository: while it is being changed there are two. Makes the repository where

@@ -5,6 +5,7 @@ open_repository
 credentials COPY_
 address "$COPY_REPOSITORY" /tmp/copy
 from=(--from-repository-file /tmp/repository --from-password-file "$RESTIC_PASSWORD_FILE")
+reach "$COPY_REPOSITORY" || fail copy-open 1
 if ! run restic_at /tmp/copy --no-lock cat config >/dev/null; then
   grep -qE 'Is there a repository|unable to open config' "$WORDS" || fail copy-open 1
   : >"$WORDS"

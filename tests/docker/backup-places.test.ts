@@ -1,0 +1,236 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { armor, Decrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { parse, stringify } from "yaml";
+import { appSite, writeApp } from "../support/app.ts";
+import { inContainer } from "../support/containers.ts";
+import {
+  hostAddress,
+  RestServer,
+  requireRepositories,
+  resticByHand,
+  SftpServer,
+  SmallDisk,
+} from "../support/repositories.ts";
+import { type Ended, Workspace } from "../support/workspace.ts";
+
+/** One platform of two small sites, whose backups go to one place after another; each of these fails in its own way. */
+let workspace: Workspace;
+let rest: RestServer;
+let sftp: SftpServer;
+let disk: SmallDisk;
+let password: string;
+
+const KEEP_ONE = { last: 1, daily: 0, weekly: 0, monthly: 0, yearly: 0 };
+/** Nothing but what a test does itself. */
+const NEVER = { schedule: "0 0 1 1 *", prove: "never", check: "0 0 1 1 *" };
+
+beforeAll(async () => {
+  await requireRepositories();
+  workspace = await Workspace.create();
+  const host = await hostAddress(workspace.docker);
+  [rest, sftp, disk] = await Promise.all([RestServer.create(host), SftpServer.create(host), SmallDisk.create("20m")]);
+  await writeApp(workspace);
+  const volumes = [{ name: "data", path: "/data", size: "1MiB" }];
+  await workspace.site("notes", appSite("notes", { volumes }, { kind: "portal" }));
+  await workspace.site("minutes", appSite("minutes", { volumes }));
+  const secrets = {
+    REST_USERNAME: rest.user,
+    REST_PASSWORD: rest.password,
+    COPY_SFTP_KEY: await sftp.key(),
+    COPY_SFTP_KNOWN_HOSTS: await sftp.knownHosts(),
+  };
+  for (const [name, value] of Object.entries(secrets)) await workspace.write(`secrets/backup/${name}`, value);
+  await keepAt({ repository: rest.url, copy: sftp.url, credentials: Object.keys(secrets) });
+  password = await exported();
+}, 400_000);
+
+afterAll(async () => {
+  await workspace.destroy();
+  await Promise.all([rest.close(), sftp.close(), disk.close()]);
+});
+
+test("a new site whose volume is empty is no failure yet, and is told", async () => {
+  const run = await backup("notes");
+  expect(run.all).toMatch(/✓ notes: backup .*0 B in 0 files/);
+  expect(run.code).toBe(0);
+  const { code, stdout } = await workspace.run("backup");
+  expect(stdout).toContain("notes: it holds no data yet");
+  expect(code).toBe(0);
+});
+
+test("a command that was killed leaves a job that nobody watches", async () => {
+  const { child, ended } = workspace.start("backup", "run", "minutes");
+  await jobContainer("minutes");
+  child.kill("SIGKILL");
+  expect((await ended).code).toBe("SIGKILL");
+});
+
+test("a server that only takes keeps every backup, and a copy goes to another place by SFTP", async () => {
+  await workspace.visitor.get("notes", "/set/kept");
+  const run = await backup("notes");
+  expect(run.all).toMatch(/✓ notes: backup .*\n✓ notes: copy\n✓ notes: retention/);
+  expect(run.all).toContain("the server removes nothing");
+  expect(run.code).toBe(0);
+  expect(await rest.names("notes", "snapshots")).toHaveLength(2);
+  expect(await sftp.names("notes", "snapshots")).toHaveLength(2);
+  for (const place of [rest, sftp]) expect(await place.names("notes", "locks")).toEqual([]);
+  expect((await workspace.run("backup", "check", "notes")).code).toBe(0);
+
+  await workspace.visitor.get("notes", "/set/spoiled");
+  const restored = await workspace.run("restore", "notes", "--no-safety", "--yes");
+  expect(restored.code, restored.all).toBe(0);
+  expect((await workspace.visitor.until("notes", "/get", ({ status }) => status === 200)).body).toBe("kept");
+});
+
+test("restic alone lists and restores what Terrace keeps", async () => {
+  const at = ["-r", join(sftp.folder, "data/notes")];
+  const listed = await resticByHand(password, ...at, "snapshots");
+  expect(listed.all).toMatch(/part=files[\s\S]*2 snapshots/);
+  const target = join(workspace.folder, "by-hand");
+  const restored = await resticByHand(password, ...at, "restore", "latest", "--tag", "part=files", "--target", target);
+  expect(restored.code, restored.all).toBe(0);
+  expect(await readFile(join(target, "data/volumes/data/note"), "utf8")).toBe("kept");
+});
+
+test("a place that does not answer, or lets nobody in, is told within a minute and mended by itself", async () => {
+  await rest.stop();
+  const started = Date.now();
+  await failing("notes", "unreachable");
+  expect(Date.now() - started).toBeLessThan(60_000);
+  await rest.start("another");
+  await failing("notes", "denied");
+  const { code, all } = await workspace.run("backup");
+  expect(all).toContain("notes: the last backup failed (denied");
+  expect(code).toBe(1);
+  await rest.stop();
+  await rest.start();
+  await working("notes");
+});
+
+test("the agent clears what a killed command left, and says what became of it", async () => {
+  await expect.poll(() => jobs("minutes"), { timeout: 120_000, interval: 1000 }).toEqual([]);
+  const { stdout } = await workspace.run("backup", "--json");
+  const minutes = JSON.parse(stdout).sites.find(({ site }: { site: string }) => site === "minutes");
+  expect(minutes.faults).toEqual([expect.stringMatching(/^the last backup failed \(killed, /)]);
+  expect(await rest.names("minutes", "locks")).toEqual([]);
+}, 200_000);
+
+test("a full disk is told, leaves nothing half written, and is mended by room", async () => {
+  await keepAt({ repository: disk.folder });
+  await working("minutes");
+  await fill(30);
+  await failing("notes", "full");
+  expect(await left("notes")).toEqual([]);
+  await disk.resize("200m");
+  await working("notes");
+});
+
+test("a backup that lost most of its data has failed, and takes nothing older with it", async () => {
+  const others = await snapshots("minutes");
+  await fill(0);
+  await failing("notes", "shrunken");
+  expect(await snapshots("notes")).toHaveLength(2);
+  const accepted = await backup("notes", "--accept");
+  expect(accepted.code, accepted.all).toBe(0);
+  // What is kept is decided for one site alone.
+  expect(await snapshots("notes")).toHaveLength(1);
+  expect(await snapshots("minutes")).toEqual(others);
+});
+
+test("another password than the repository's is told, and nothing is written", async () => {
+  const before = await snapshots("notes");
+  await workspace.write("other.txt", "not the password\n");
+  expect((await workspace.run("backup", "key", "import", "other.txt", "--yes")).code).toBe(0);
+  await failing("notes", "wrong-password");
+  expect(await snapshots("notes")).toEqual(before);
+  await workspace.write("right.txt", `${password}\n`);
+  expect((await workspace.run("backup", "key", "import", "right.txt", "--yes")).code).toBe(0);
+  await working("notes");
+});
+
+test("a job that is killed is told, and leaves no lock", async () => {
+  await fill(60);
+  const before = await snapshots("notes");
+  const running = workspace.start("backup", "run", "notes");
+  await (await jobContainer("notes")).kill();
+  const { code, all } = await running.ended;
+  expect(all).toContain("✗ notes: backup failed (killed)");
+  expect(code).toBe(1);
+  expect(await left("notes")).toEqual([]);
+  expect(await snapshots("notes")).toEqual(before);
+  expect((await workspace.visitor.get("notes")).status).toBe(200);
+  await working("notes");
+});
+
+/** Sets the platform's backups anew and applies that. */
+async function keepAt(place: object): Promise<void> {
+  const path = join(workspace.folder, "platform.yaml");
+  const platform = parse(await readFile(path, "utf8"));
+  await writeFile(path, stringify({ ...platform, backup: { ...NEVER, keep: KEEP_ONE, ...place } }));
+  const { code, all } = await workspace.up();
+  expect(code, all).toBe(0);
+}
+
+function backup(site: string, ...more: string[]): Promise<Ended> {
+  return workspace.run("backup", "run", site, ...more);
+}
+
+async function working(site: string): Promise<void> {
+  const { code, all } = await backup(site);
+  expect(code, all).toBe(0);
+}
+
+/** The backup fails for a reason, and the site serves on. */
+async function failing(site: string, reason: string): Promise<void> {
+  const { code, all } = await backup(site);
+  expect(all).toContain(`✗ ${site}: backup failed (${reason})`);
+  expect(code).toBe(1);
+  expect(await jobs(site)).toEqual([]);
+  expect((await workspace.visitor.get(site)).status).toBe(200);
+}
+
+async function jobs(site: string): Promise<string[]> {
+  const services = await workspace.docker.listServices({ filters: { label: ["terrace.job", `terrace.site=${site}`] } });
+  return services.flatMap(({ Spec }) => Spec?.Name ?? []).filter((name) => name.startsWith(workspace.name));
+}
+
+/** The container of a site's job, once it runs. */
+async function jobContainer(site: string) {
+  const prefix = `/${workspace.name}-backup_job-${site}.`;
+  for (let attempt = 0; attempt < 600; attempt++) {
+    const running = await workspace.docker.listContainers();
+    const found = running.find(({ Names }) => Names.some((name) => name.startsWith(prefix)));
+    if (found !== undefined) return workspace.docker.getContainer(found.Id);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`no job of ${site} runs`);
+}
+
+/** Makes the volume of `notes` hold so many MiB that cannot be compressed. */
+async function fill(mebibytes: number): Promise<void> {
+  const container = await workspace.cluster.container(workspace.cluster.web("notes"));
+  const command = `rm -f /data/big && head -c ${mebibytes * 2 ** 20} /dev/urandom >/data/big`;
+  expect(await inContainer(container, ["sh", "-c", command])).toMatchObject({ code: 0 });
+}
+
+function snapshots(site: string): Promise<string[]> {
+  return readdir(join(disk.folder, site, "snapshots"));
+}
+
+/** Locks, and files that were not written to their end. */
+async function left(site: string): Promise<string[]> {
+  const all = await readdir(join(disk.folder, site), { recursive: true, withFileTypes: true });
+  const files = all.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+  return files.filter((path) => /\/locks\/|-tmp-/.test(path));
+}
+
+async function exported(): Promise<string> {
+  const identity = await generateX25519Identity();
+  const recipient = await identityToRecipient(identity);
+  const { stdout } = await workspace.run("backup", "key", "export", "--to", recipient);
+  const decrypter = new Decrypter();
+  decrypter.addIdentity(identity);
+  return (await decrypter.decrypt(armor.decode(stdout), "text")).trim();
+}

@@ -1,0 +1,16 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { promisify } from "node:util";
+
+const call = promisify(execFile);
+
+/** Installs from Debian those packages whose program is not there: `{ "/usr/sbin/sshd": "openssh-server" }`. */
+export async function requirePackages(programs: Record<string, string>): Promise<void> {
+  const missing = Object.entries(programs).flatMap(([path, name]) => (existsSync(path) ? [] : [name]));
+  if (missing.length === 0) return;
+  // A server that is installed for a test is not to be started by its package.
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
+  const apt = (...args: string[]) => call("apt-get", ["-q", "-o", "DPkg::Lock::Timeout=120", ...args], { env });
+  await apt("update").catch(() => undefined);
+  await apt("install", "-y", "--no-install-recommends", ...missing);
+}
