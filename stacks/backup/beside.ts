@@ -26,7 +26,7 @@ export interface BesideRequest {
  * Finds the backup and makes sure that nothing of the copy's name is here yet, unless an earlier run of the same made it. The name is
  * the copy's from then on.
  *
- * @throws TerraceError `TERRACE_NAME_TAKEN`, `TERRACE_NO_BACKUP`
+ * @throws TerraceError `TERRACE_SITE_EXISTS`, `TERRACE_NO_BACKUP`
  */
 export function prepareBeside(context: BackupContext, { site, name, at }: BesideRequest): Promise<StoredBackup> {
   return withSite(context, site, async (session) => {
@@ -115,7 +115,7 @@ async function takeName({ docker, platform }: BackupContext, site: string, name:
   ]);
   const there = [...(services ?? []), ...(secrets ?? []), ...(Volumes ?? [])].length;
   if (known !== undefined || there > 0 || list.sites.some((entry) => entry.site === name)) {
-    throw new TerraceError("TERRACE_NAME_TAKEN", `there is a site ${name} on this cluster, or data of one`, {
+    throw new TerraceError("TERRACE_SITE_EXISTS", `there is a site ${name} on this cluster, or data of one`, {
       why: "a copy would take the place of what it has",
       next: "choose another name for the copy",
       exitCode: 2,

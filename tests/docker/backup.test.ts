@@ -122,7 +122,7 @@ test("a copy is restored beside its site, which is not touched", async () => {
   expect((await docker.listVolumes()).Volumes.map((one) => one.Name)).toContain(`${name}-site-book-old_uploads`);
   for (const taken of ["book", "book-old", "www"]) {
     const { code, stderr } = await workspace.run("restore", "notes", "--as", taken, "--yes");
-    expect(stderr).toContain(`there is a site ${taken} on this cluster, or data of one (TERRACE_NAME_TAKEN)`);
+    expect(stderr).toContain(`there is a site ${taken} on this cluster, or data of one (TERRACE_SITE_EXISTS)`);
     expect(code).toBe(2);
   }
 }, 300_000);
