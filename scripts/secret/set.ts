@@ -8,7 +8,7 @@ export const set: Command = {
   details:
     "Asks for the value without showing it; where there is no terminal, reads it from standard input. Writes secrets/SITE.age, which may be committed; where there is a plain file secrets/SITE/NAME already, that one.",
   arguments: [
-    { name: "site", required: true, says: "the site" },
+    { name: "site", required: true, says: "the site; `backup` for what the places of backups ask for" },
     { name: "name", required: true, says: "the secret's name, as in the site's file" },
   ],
   options: [OPTION.env],

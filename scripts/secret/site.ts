@@ -21,7 +21,10 @@ export async function secretOf(
   name: string,
   what: "set" | "rotate",
 ): Promise<OpenWorkspace & { database: DatabasePart | undefined }> {
-  const workspace = await openWorkspace(input, [site]);
+  // What the backups' places ask for is kept like a site's secrets.
+  const ofBackups = what === "set" && site === "backup";
+  const workspace = await openWorkspace(input, ofBackups ? "platform" : [site]);
+  if (ofBackups && workspace.platform.backup.credentials.includes(name)) return { ...workspace, database: undefined };
   const found = workspace.sites.find((each) => each.name === site);
   const { names, database } = found === undefined ? { names: [], database: undefined } : secretsOf(found);
   if (database?.secret === name) {

@@ -42,7 +42,11 @@ beforeAll(async () => {
     COPY_SFTP_KNOWN_HOSTS: await sftp.knownHosts(),
   };
   for (const [name, value] of Object.entries(secrets)) await workspace.write(`secrets/backup/${name}`, value);
-  await keepAt({ repository: rest.url, copy: sftp.url, credentials: Object.keys(secrets) });
+  await workspace.write("secrets/backup/REST_PASSWORD", "not this one");
+  await keepAt({ repository: rest.url, copy: sftp.url, credentials: Object.keys(secrets) }, async () => {
+    const set = await workspace.runWith(rest.password, "secret", "set", "backup", "REST_PASSWORD");
+    expect(set.code, set.all).toBe(0);
+  });
   password = await exported();
 }, 400_000);
 
@@ -165,10 +169,11 @@ test("a job that is killed is told, and leaves no lock", async () => {
 });
 
 /** Sets the platform's backups anew and applies that. */
-async function keepAt(place: object): Promise<void> {
+async function keepAt(place: object, before = async () => {}): Promise<void> {
   const path = join(workspace.folder, "platform.yaml");
   const platform = parse(await readFile(path, "utf8"));
   await writeFile(path, stringify({ ...platform, backup: { ...NEVER, keep: KEEP_ONE, ...place } }));
+  await before();
   const { code, all } = await workspace.up();
   expect(code, all).toBe(0);
 }

@@ -48,7 +48,10 @@ credentials() {
   for file in /run/secrets/[A-Z]*; do
     name=$(basename "$file")
     case $name in
-      "${prefix}"SFTP_KEY | "${prefix}"SFTP_KNOWN_HOSTS) install -m 600 "$file" "/tmp/${name#"$prefix"}" ;;
+      "${prefix}"SFTP_KEY | "${prefix}"SFTP_KNOWN_HOSTS)
+        # ssh takes no key without a line end; Terrace keeps values without.
+        (umask 077 && { cat "$file" && echo; } >"/tmp/${name#"$prefix"}")
+        ;;
       COPY_*) [ -n "$prefix" ] && export "${name#COPY_}=$(cat "$file")" ;;
       *) [ -z "$prefix" ] && export "$name=$(cat "$file")" ;;
     esac
