@@ -97,7 +97,7 @@ export function dueWork(list: BackupList, { histories }: BackupState, now: Date)
 /** From its first sight on a site is looked after: what comes due from now on is missed where it does not happen. */
 async function welcome(docker: Dockerode, list: BackupList, { histories }: BackupState): Promise<void> {
   for (const { site } of list.sites) {
-    if (!histories.has(site)) await writeHistory(docker, list.platform, emptyHistory(site, new Date()));
+    if (!histories.has(site)) await writeHistory(docker, list.platform, emptyHistory(site, new Date()), true);
   }
 }
 

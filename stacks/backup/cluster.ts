@@ -82,8 +82,17 @@ export function emptyHistory(site: string, since: Date): BackupHistory {
   return { site, since: since.toISOString(), runs: [] };
 }
 
-/** Stores a site's history: one small config whose labels can be changed in place. Its only writer holds the site's lock. */
-export async function writeHistory(docker: Dockerode, platform: string, history: BackupHistory): Promise<void> {
+/**
+ * Stores a site's history: one small config whose labels can be changed in place. Its only writer holds the site's lock.
+ *
+ * @param fresh only where there is none yet: that needs no lock
+ */
+export async function writeHistory(
+  docker: Dockerode,
+  platform: string,
+  history: BackupHistory,
+  fresh = false,
+): Promise<void> {
   const { site } = history;
   const name = objectName(platform, BACKUP_STACK, `history-${site}`);
   const owner = { [LABEL.platform]: platform, [LABEL.keep]: "data" };
@@ -101,7 +110,7 @@ export async function writeHistory(docker: Dockerode, platform: string, history:
           {},
           { Name: name, Data: Buffer.from("history").toString("base64"), Labels },
         );
-      } else {
+      } else if (!fresh) {
         await changeObject<RawContent>(docker, `/configs/${found.ID}`, ({ Spec }) => ({ ...Spec, Labels }));
       }
       return;
