@@ -205,10 +205,11 @@ async function loadDatabase(
 async function withoutTasks<T>(context: BackupContext, site: string, work: () => Promise<T>): Promise<T> {
   const { docker, platform, report } = context;
   const service = await serviceNamed(docker, objectName(platform, siteStack(site), "web"));
-  const replicas = service?.Spec.Mode?.Replicated?.Replicas ?? 0;
+  // 0 with a note beside it is what a restore left that was killed.
+  const replicas = (service?.Spec.Mode?.Replicated?.Replicas ?? 0) || Number(service?.Spec.Labels?.[REPLICAS] ?? 0);
   if (service === undefined || replicas === 0) return work();
   report(`${site}: stops for the restore`);
-  await scale(docker, service.ID, 0);
+  await scale(docker, service.ID, 0, replicas);
   await tasksGone(context, service.ID);
   try {
     return await work();
@@ -219,8 +220,15 @@ async function withoutTasks<T>(context: BackupContext, site: string, work: () =>
   }
 }
 
-async function scale(docker: Dockerode, id: string, replicas: number): Promise<void> {
-  const change = ({ Spec }: RawService) => ({ ...Spec, Mode: { Replicated: { Replicas: replicas } } });
+/** On a service that is stopped for a restore: how many tasks it is to have again. */
+const REPLICAS = "terrace.restore.replicas";
+
+async function scale(docker: Dockerode, id: string, replicas: number, after?: number): Promise<void> {
+  const change = ({ Spec }: RawService) => {
+    const { [REPLICAS]: _noted, ...labels } = Spec.Labels ?? {};
+    const Labels = after === undefined ? labels : { ...labels, [REPLICAS]: String(after) };
+    return { ...Spec, Labels, Mode: { Replicated: { Replicas: replicas } } };
+  };
   await changeObject(docker, `/services/${id}`, change);
 }
 

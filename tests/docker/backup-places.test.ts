@@ -168,6 +168,20 @@ test("a job that is killed is told, and leaves no lock", async () => {
   await working("notes");
 });
 
+test("a restore that was killed while the site was stopped is ended by the next one", async () => {
+  await workspace.visitor.get("notes", "/set/spoiled");
+  const { child, ended } = workspace.start("restore", "notes", "--no-safety", "--yes");
+  const web = workspace.docker.getService(workspace.cluster.web("notes"));
+  const tasks = async () => (await web.inspect()).Spec.Mode.Replicated.Replicas as number;
+  await expect.poll(tasks, { timeout: 60_000, interval: 50 }).toBe(0);
+  child.kill("SIGKILL");
+  await ended;
+  const again = await workspace.run("restore", "notes", "--no-safety", "--yes");
+  expect(again.code, again.all).toBe(0);
+  expect((await workspace.visitor.until("notes", "/get", ({ status }) => status === 200)).body).toBe("kept");
+  expect((await workspace.run("plan", "--detailed-exitcode")).code).toBe(0);
+});
+
 /** Sets the platform's backups anew and applies that. */
 async function keepAt(place: object, before = async () => {}): Promise<void> {
   const path = join(workspace.folder, "platform.yaml");
