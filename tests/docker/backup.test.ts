@@ -111,7 +111,7 @@ test("a copy is restored beside its site, which is not touched", async () => {
   // A view belongs to the user of its own site's database.
   const view = "CREATE VIEW names AS SELECT name FROM entries";
   const script = `MYSQL_PWD=$(cat /run/secrets/password) mariadb -h127.0.0.1 -ubook book -e "${view}"`;
-  expect(await inContainer(db, ["sh", "-c", script], "0")).toEqual({ code: 0, output: "" });
+  expect(await inContainer(db, ["sh", "-c", script])).toEqual({ code: 0, output: "" });
   expect((await workspace.run("backup", "run", "book")).code).toBe(0);
   const before = await cluster.tasks(cluster.web("book"));
   const copied = await workspace.run("restore", "book", "--as", "book-old", "--yes");

@@ -7,9 +7,8 @@ export interface Ran {
 }
 
 /** Runs a program in a container that runs. */
-export async function inContainer(container: Dockerode.Container, command: string[], user?: string): Promise<Ran> {
-  const asked = { Cmd: command, AttachStdout: true, AttachStderr: true, Tty: true };
-  const exec = await container.exec(user === undefined ? asked : { ...asked, User: user });
+export async function inContainer(container: Dockerode.Container, command: string[]): Promise<Ran> {
+  const exec = await container.exec({ Cmd: command, AttachStdout: true, AttachStderr: true, Tty: true });
   const output = await read(await exec.start({ Tty: true }));
   return { code: (await exec.inspect()).ExitCode ?? -1, output };
 }
