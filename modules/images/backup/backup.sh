@@ -4,6 +4,8 @@
 . /usr/local/lib/terrace/database.sh
 
 open_target
+# A database is not asked for a dump that cannot be kept.
+ASK=${DB_ENGINE:-}
 open_repository
 
 # A new cluster must not go on in the repository of a lost one as if nothing had been lost.

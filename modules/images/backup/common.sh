@@ -156,9 +156,14 @@ run_removal() {
 }
 
 # Chooses the password that opens the repository: while it is being changed there are two. Makes the repository where
-# there has never been one.
+# there has never been one. Deriving a key takes half a second, so nothing is asked that what follows will find out itself.
 open_repository() {
   local code=1 file
+  export RESTIC_PASSWORD_FILE=/run/secrets/repository-password
+  if [ ! -e /run/secrets/repository-password-1 ] && [ -z "${ASK:-}" ] && seen; then
+    own_locks
+    return
+  fi
   for file in /run/secrets/repository-password*; do
     export RESTIC_PASSWORD_FILE=$file
     : >"$WORDS"
@@ -179,10 +184,16 @@ open_repository() {
   own_locks
 }
 
+# Whether the repository can be taken to be there: it was used before, or its folder shows it.
+seen() {
+  [ "${FIRST:-}" != yes ] || [ -e "$REPOSITORY/config" ]
+}
+
 # Locks of jobs that were killed. One job at a time has the site, so a lock of this very host name is nobody's; a lock of
 # another host is left, and whoever holds it is waited for by failing.
 own_locks() {
-  local lock
+  local lock locks=("$REPOSITORY"/locks/*)
+  [[ $REPOSITORY == /* && ${#locks[@]} = 0 ]] && return 0
   for lock in $(restic_at /tmp/repository --no-lock list locks 2>/dev/null); do
     if [ "$(restic_at /tmp/repository --no-lock cat lock "$lock" 2>/dev/null | jq -r .hostname)" != "$HOSTNAME" ]; then
       return 0

@@ -9,9 +9,9 @@ forget() {
   run restic_at /tmp/repository forget --json --dry-run --group-by '' --host "$SITE" --tag "terrace,part=files,kind=$1" "${@:2}"
 }
 forget regular "${keep[@]}" >/tmp/plan.json || fail plan $?
-# Those made before a restore, of what it replaced.
-forget safety --keep-within 14d >>/tmp/plan.json || fail plan $?
 run restic_at /tmp/repository --no-lock snapshots --json --host "$SITE" --tag terrace >/tmp/all.json || fail plan $?
+# Those made before a restore, of what it replaced.
+if grep -q '"kind=safety"' /tmp/all.json; then forget safety --keep-within 14d >>/tmp/plan.json || fail plan $?; fi
 removed=$(jq -r --slurpfile plan /tmp/plan.json '
   def backup: .tags[]? | select(startswith("backup="));
   ($plan | map(select(type == "array")) | add // [] | map(.remove // []) | add // [] | map(backup)) as $old
