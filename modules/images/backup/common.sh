@@ -200,6 +200,8 @@ own_locks() {
     fi
     say "remove the lock of a job that was killed"
     run restic_at /tmp/repository unlock --remove-all >/dev/null
+    # restic never looks at what it had not written to its end.
+    [[ $REPOSITORY == /* ]] && find "$REPOSITORY" -type f -name '*-tmp-*' -delete
     return 0
   done
   return 0
