@@ -57,7 +57,7 @@ afterAll(async () => {
 
 test("a new site whose volume is empty is no failure yet, and is told", async () => {
   const run = await backup("notes");
-  expect(run.all).toMatch(/✓ notes: backup .*0 B in 0 files/);
+  expect(run.all).toMatch(/✓ notes: backup .*, 0KiB in 0 files/);
   expect(run.code).toBe(0);
   const { code, stdout } = await workspace.run("backup");
   expect(stdout).toContain("notes: it holds no data yet");
@@ -134,8 +134,10 @@ test("a full disk is told, leaves nothing half written, and is mended by room", 
 test("a backup that lost most of its data has failed, and takes nothing older with it", async () => {
   const others = await snapshots("minutes");
   await fill(0);
+  await failing("notes", "tiny");
+  await fill(1);
   await failing("notes", "shrunken");
-  expect(await snapshots("notes")).toHaveLength(2);
+  expect(await snapshots("notes")).toHaveLength(3);
   const accepted = await backup("notes", "--accept");
   expect(accepted.code, accepted.all).toBe(0);
   // What is kept is decided for one site alone.
