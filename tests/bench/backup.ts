@@ -119,7 +119,9 @@ async function withRestic({ workspace, folder }: Bench): Promise<number> {
     name: `${name}-restic`,
     Image: image,
     Entrypoint: ["sh", "-c"],
-    Cmd: ["restic init >/dev/null && exec restic backup --json --host bench /data/volumes"],
+    Cmd: [
+      "restic init >/dev/null && restic backup --json --host bench /data/volumes >/tmp/said && tail -n 1 /tmp/said",
+    ],
     User: "0:0",
     Env: [
       "RESTIC_PASSWORD=bench",
@@ -134,7 +136,7 @@ async function withRestic({ workspace, folder }: Bench): Promise<number> {
   });
   const summary = output.split("\n").find((line) => line.includes('"message_type":"summary"'));
   if (code !== 0 || summary === undefined) throw new Error(`restic alone ended with ${code}:\n${output.slice(-2000)}`);
-  return (JSON.parse(summary) as { total_duration: number }).total_duration * 1000;
+  return (JSON.parse(summary.trim()) as { total_duration: number }).total_duration * 1000;
 }
 
 interface Peaks {
