@@ -5,7 +5,8 @@ import type Dockerode from "dockerode";
 const EVERY = 100;
 
 interface Stats {
-  memory_stats: { stats?: { rss?: number; anon?: number; total_rss?: number } };
+  /** Absent while it starts or ends. */
+  memory_stats?: { stats?: { rss?: number; anon?: number; total_rss?: number } };
 }
 
 /** The most memory, in MiB and without the page cache, that a container of a name that begins so has while some work is done. */
@@ -34,13 +35,13 @@ async function look(docker: Dockerode, prefix: string, state: { done: boolean; p
   }
 }
 
-/** 0 where it has just ended. */
+/** 0 where it has not started yet, or has just ended. */
 async function held(docker: Dockerode, id: string): Promise<number> {
   const options = { stream: false, "one-shot": true } as { stream: false };
   const found = (await docker
     .getContainer(id)
     .stats(options)
     .catch(() => undefined)) as Stats | undefined;
-  const { rss, anon, total_rss: total } = found?.memory_stats.stats ?? {};
+  const { rss, anon, total_rss: total } = found?.memory_stats?.stats ?? {};
   return total ?? rss ?? anon ?? 0;
 }
