@@ -146,8 +146,7 @@ interface Peaks {
 }
 
 /** MiB that the jobs of a proof and of a restore need at the most, page cache left out. */
-async function measurePeaks({ workspace, folder }: Bench, size: number): Promise<Peaks> {
-  await rm(join(folder, SITE), { recursive: true, force: true });
+async function measurePeaks({ workspace }: Bench, size: number): Promise<Peaks> {
   await run(workspace, "backup", "run", SITE, "--accept");
   const watch = (...args: string[]) =>
     PeakWatch.during(workspace.docker, `${workspace.name}-backup_job-${SITE}.`, () => run(workspace, ...args));
