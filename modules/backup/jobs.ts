@@ -2,6 +2,7 @@ import { gzipSync } from "node:zlib";
 import { LABEL } from "../core/labels.ts";
 import type { JobMount, JobSpec } from "../docker/index.ts";
 import { objectName, siteStack } from "../names/index.ts";
+import { volumeObject } from "../serve/index.ts";
 import type { Keep } from "./index.ts";
 import type { BackupEntry, BackupList } from "./list.ts";
 import { repositoryOf, type Target } from "./target.ts";
@@ -110,18 +111,14 @@ function cacheMount(platform: string): JobMount {
 
 export function volumeMounts(
   platform: string,
-  { site, volumes }: Pick<BackupEntry, "site" | "volumes">,
+  { site, volumes, nfs }: Pick<BackupEntry, "site" | "volumes" | "nfs">,
   readOnly: boolean,
 ): JobMount[] {
-  const stack = siteStack(site);
-  const labels = { [LABEL.platform]: platform, [LABEL.stack]: stack, [LABEL.site]: site };
-  return volumes.map((name) => ({
-    kind: "volume",
-    source: objectName(platform, stack, name),
-    target: `/data/volumes/${name}`,
-    readOnly,
-    labels,
-  }));
+  const labels = { [LABEL.platform]: platform, [LABEL.stack]: siteStack(site), [LABEL.site]: site };
+  return volumes.map((name) => {
+    const { source, options } = volumeObject(platform, site, { name, nfs: nfs?.[name] });
+    return { kind: "volume", source, target: `/data/volumes/${name}`, readOnly, labels, options };
+  });
 }
 
 export interface BackupAsk {

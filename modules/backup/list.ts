@@ -1,5 +1,6 @@
 import { gunzipSync, gzipSync } from "node:zlib";
 import { canonicalJson } from "../core/hash.ts";
+import type { NfsPart } from "../site/service.ts";
 import type { BackupRules } from "./index.ts";
 import type { Target } from "./target.ts";
 
@@ -10,6 +11,8 @@ export interface BackupEntry extends BackupRules {
   content: boolean;
   /** Names of its volumes. */
   volumes: string[];
+  /** Where those are that are on no node's disk, by their names; absent where there is none. */
+  nfs?: Record<string, NfsPart>;
   database: "postgres" | "mariadb" | undefined;
   /** The port that it listens on, and the name that visitors know it by. */
   port: number;

@@ -39,6 +39,14 @@ export function checkFit(state: PoolState, demands: readonly Demand[]): Fit {
   return { refused, warnings: lossWarnings(board, wanted) };
 }
 
+/** Whether one container more of a service would find room on a node that has none of it yet. */
+export function hasRoomApart(state: PoolState, { name, asks }: ServiceState): boolean {
+  const board = Board.of(state);
+  const there = board.tasksOf(name);
+  const node = board.place(name, asks);
+  return node !== undefined && !there.has(node.id);
+}
+
 /** Puts one service where it is to be. */
 function place(board: Board, demand: Demand, live: ServiceState | undefined): Refusal | undefined {
   const { service, asks, restarts, startFirst } = demand;

@@ -38,7 +38,15 @@ export interface JobSpec {
 }
 
 export type JobMount =
-  | { kind: "volume"; source: string; target: string; readOnly?: boolean; labels?: Record<string, string> }
+  | {
+      kind: "volume";
+      source: string;
+      target: string;
+      readOnly?: boolean;
+      labels?: Record<string, string>;
+      /** For Docker's driver `local`, where it is no folder of the node. */
+      options?: Record<string, string> | undefined;
+    }
   | { kind: "bind"; source: string; target: string; readOnly?: boolean }
   | { kind: "tmpfs"; target: string; size: number };
 
@@ -199,5 +207,7 @@ function mountOf(mount: JobMount): object {
   }
   const { source: Source, target: Target, readOnly: ReadOnly = false } = mount;
   if (mount.kind === "bind") return { Type: "bind", Source, Target, ReadOnly };
-  return { Type: "volume", Source, Target, ReadOnly, VolumeOptions: { NoCopy: true, Labels: mount.labels ?? {} } };
+  const DriverConfig = mount.options && { Name: "local", Options: mount.options };
+  const VolumeOptions = { NoCopy: true, Labels: mount.labels ?? {}, DriverConfig };
+  return { Type: "volume", Source, Target, ReadOnly, VolumeOptions };
 }

@@ -1,11 +1,44 @@
 import { z } from "zod";
 import { type DatabasePart, databaseSchema, resolveDatabase } from "../database/index.ts";
-import type { HealthPart, VolumePart } from "../site/service.ts";
+import type { HealthPart, NfsPart, VolumePart } from "../site/service.ts";
 import { faultCheck, folderFault, imageSchema, nameSchema, sizeOf, sizeSchema } from "../units/index.ts";
 import { healthSchema, resolveHealth } from "./health.ts";
 
 export const DEFAULT_PORT = 8080;
 export const DEFAULT_USER = "10001:10001";
+
+/** Writes are never lost without an error, however long the server is away. */
+const NFS_OPTIONS = ["nfsvers=4.1", "hard", "timeo=600", "retrans=2"];
+const SERVER = "must be an IP address or host name like 10.0.0.20";
+const EXPORT = "must be an absolute path like /exports/shop";
+const MOUNT_OPTION = "must be one option of mount.nfs, like nfsvers=4.1";
+
+const nfs = z.strictObject({
+  server: z
+    .string({ error: SERVER })
+    .max(253, { error: SERVER })
+    .regex(/^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]+)$/, { error: SERVER })
+    .meta({ description: "The server: an address that every node of the pool reaches.", examples: ["10.0.0.20"] }),
+  path: z
+    .string({ error: EXPORT })
+    .regex(/^\/(?:(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+(?:\/|$))*$/, { error: EXPORT })
+    .meta({ description: "The folder that it exports.", examples: ["/exports/shop"] }),
+  options: z
+    .array(
+      // `addr` is the server's, and a comma would begin another option.
+      z
+        .string({ error: MOUNT_OPTION })
+        .regex(/^(?!addr=)[a-z0-9_]+(?:=[A-Za-z0-9._:/-]+)?$/, { error: MOUNT_OPTION })
+        .meta({ description: "One option, as `mount -o` takes it.", examples: ["nfsvers=4.1"] }),
+    )
+    .max(20)
+    .optional()
+    .meta({
+      description: "Options of the mount, instead of the default ones.",
+      examples: [["nfsvers=3", "nolock", "hard"]],
+      default: NFS_OPTIONS,
+    }),
+});
 
 const volume = z.strictObject({
   name: nameSchema().meta({ description: "The volume's name, unique within the site.", examples: ["data"] }),
@@ -16,6 +49,11 @@ const volume = z.strictObject({
   size: sizeSchema({ min: "1MiB", max: "64TiB" }).meta({
     description: "What the site is expected to need there. Shown and summed; a local volume does not enforce it.",
     examples: ["1GiB"],
+  }),
+  nfs: nfs.optional().meta({
+    description: "A folder of an NFS server. The site then runs on any node, and may have several replicas.",
+    examples: [{ server: "10.0.0.20", path: "/exports/shop" }],
+    absent: "the volume is on the disk of one node, which the site is bound to",
   }),
 });
 
@@ -139,9 +177,13 @@ export function resolveImage(typed: z.infer<typeof imageServeSchema>, site: stri
     command: typed.command,
     env: typed.env ?? {},
     secrets: typed.secrets ?? [],
-    volumes: (typed.volumes ?? []).map((part) => ({ ...part, size: sizeOf(part.size) })),
+    volumes: (typed.volumes ?? []).map((part) => ({ ...part, size: sizeOf(part.size), nfs: resolveNfs(part.nfs) })),
     database: typed.database && resolveDatabase(typed.database, site),
     health: resolveHealth(typed.health, port),
     user: typed.user ?? DEFAULT_USER,
   };
+}
+
+function resolveNfs(typed: z.infer<typeof nfs> | undefined): NfsPart | undefined {
+  return typed && { ...typed, options: typed.options ?? NFS_OPTIONS };
 }

@@ -4,6 +4,7 @@ import { faultCheck, folderFault, webUrlFault } from "../units/index.ts";
 import { DEFAULT_USER, type ImageServe, imageServeSchema, resolveImage } from "./image.ts";
 
 export type { ImageServe } from "./image.ts";
+export { type VolumeObject, volumeObject } from "./volume.ts";
 
 export type Serve =
   /** Pages in a folder of the workspace. */

@@ -60,8 +60,10 @@ export const volumeReplicas: Rule = {
   name: "volume-replicas",
   *check({ sites }) {
     for (const site of sites) {
-      if (site.serve.kind !== "image" || site.serve.volumes.length === 0 || site.scale.replicas === 1) continue;
-      const names = site.serve.volumes.map(({ name }) => name).join(", ");
+      if (site.serve.kind !== "image" || site.scale.replicas === 1) continue;
+      const local = site.serve.volumes.filter(({ nfs }) => nfs === undefined);
+      if (local.length === 0) continue;
+      const names = local.map(({ name }) => name).join(", ");
       const message = `must be 1 for a site with a volume (${names}): containers cannot share it safely, got ${site.scale.replicas}`;
       yield fault(site, ["scale", "replicas"], message);
     }

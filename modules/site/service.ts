@@ -37,6 +37,17 @@ export interface VolumePart {
   path: string;
   /** Bytes: what the site is expected to need; shown and summed, not enforced by local volumes. */
   size: number;
+  /** Where it is, if not on the disk of one node. */
+  nfs: NfsPart | undefined;
+}
+
+/** A folder that an NFS server exports. */
+export interface NfsPart {
+  /** IP address or host name. */
+  server: string;
+  path: string;
+  /** Of the mount, in this order. */
+  options: string[];
 }
 
 /** An exec health check, times in milliseconds. */

@@ -5,6 +5,7 @@ import { DATABASE_HOST, DATABASE_PART } from "../../modules/database/index.ts";
 import { loginOf } from "../../modules/database/login.ts";
 import { call, destroyObject, findSecret, get, type JobMount, removeJob } from "../../modules/docker/index.ts";
 import { namespaceOf, objectName, siteStack } from "../../modules/names/index.ts";
+import { volumeObject } from "../../modules/serve/index.ts";
 import { serviceNamed } from "./cluster.ts";
 import { job, removeVolume, type Session } from "./run.ts";
 
@@ -108,7 +109,11 @@ export async function cloneSite(
   const stack = siteStack(entry.site);
   const service = await serviceNamed(docker, objectName(platform, stack, "web"));
   if (service === undefined) return undefined;
-  const volumes = new Map(proof.volumes.map(({ volume, proof: name }) => [objectName(platform, stack, volume), name]));
+  const volumes = new Map(
+    proof.volumes.map(({ volume, proof: name }) => {
+      return [volumeObject(platform, entry.site, { name: volume, nfs: entry.nfs?.[volume] }).source, name];
+    }),
+  );
   const spec = cloneOf(session, service.Spec as unknown as Spec, proof.web, proof.network, proof.web, volumes);
   const container = spec.TaskTemplate.ContainerSpec;
   const content = proof.volumes.find(({ volume }) => volume === "@content");

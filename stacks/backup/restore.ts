@@ -11,6 +11,7 @@ import {
   storedBackups,
   type Verdict,
   volumeMounts,
+  type BackupEntry,
 } from "../../modules/backup/index.ts";
 import { TerraceError } from "../../modules/core/errors.ts";
 import { changeObject, converge, get, type RawService, type RawTask } from "../../modules/docker/index.ts";
@@ -74,10 +75,12 @@ export interface Destination {
   site: string;
   constraints: string[];
   database: LiveDatabase | undefined;
+  /** Where those of its volumes are that are on no node's disk. */
+  nfs?: BackupEntry["nfs"];
 }
 
 function originalOf({ entry, constraints, live }: Session): Destination {
-  return { site: entry.site, constraints, database: live.database };
+  return { site: entry.site, constraints, database: live.database, nfs: entry.nfs };
 }
 
 export interface What {
@@ -173,7 +176,7 @@ export async function restore(
   into: Destination,
 ): Promise<Verdict | undefined> {
   const { context, list } = session;
-  const mounts = volumeMounts(list.platform, { site: into.site, volumes: what.volumes }, false);
+  const mounts = volumeMounts(list.platform, { site: into.site, volumes: what.volumes, nfs: into.nfs }, false);
   const there = { ...session, constraints: into.constraints };
   const step = (name: "fetch" | "swap") =>
     restoreJob(there, { step: name, snapshot: from.files, volumes: what.volumes, mounts, path: what.path });

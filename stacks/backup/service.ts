@@ -12,6 +12,7 @@ import { shortHash } from "../../modules/core/hash.ts";
 import { installRoot } from "../../modules/core/root.ts";
 import { sharedImageName } from "../../modules/names/index.ts";
 import { type Site, siteState } from "../../modules/site/index.ts";
+import type { NfsPart, VolumePart } from "../../modules/site/service.ts";
 import { agentContext, readBundle, readSecrets } from "../../modules/workspace/index.ts";
 import { describe } from "../describe.ts";
 import type { ImageRef } from "../images.ts";
@@ -74,6 +75,11 @@ function wantedList(context: ServiceContext): BackupList | undefined {
   };
 }
 
+function remote(volumes: VolumePart[]): Record<string, NfsPart> | undefined {
+  const entries = volumes.flatMap(({ name, nfs }) => (nfs === undefined ? [] : [[name, nfs] as const]));
+  return entries.length === 0 ? undefined : Object.fromEntries(entries);
+}
+
 /** A retired site's service is gone and its data changes no more: the backups that it has are kept as they are. */
 function entryOf({ root, platform, date }: ServiceContext, site: Site): BackupEntry[] {
   const rules = backupRules(platform.backup, site.backup);
@@ -85,6 +91,7 @@ function entryOf({ root, platform, date }: ServiceContext, site: Site): BackupEn
       ...rules,
       content: serve.kind === "static",
       volumes: serve.kind === "image" ? serve.volumes.map((volume) => volume.name) : [],
+      nfs: serve.kind === "image" ? remote(serve.volumes) : undefined,
       database: serve.kind === "image" ? serve.database?.engine : undefined,
       port: describe(platform.name, site, date).service.port,
       host: site.domains.canonical.ascii,

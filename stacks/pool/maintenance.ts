@@ -11,6 +11,7 @@ import { TerraceError } from "../../modules/core/errors.ts";
 import { changeObject, get, type RawService, readPool } from "../../modules/docker/index.ts";
 import type { RawNode } from "../../modules/nodes/index.ts";
 import { mapLimit } from "../limit.ts";
+import { spreadCrowded } from "./spread.ts";
 
 export interface Maintenance {
   docker: Dockerode;
@@ -22,8 +23,6 @@ export interface Maintenance {
 const PARALLEL = 4;
 /** ms that a service may take to move, and that a drained node may take to be empty. */
 const LIMIT = 5 * 60_000;
-/** ms that one container more may take to run. */
-const SPREAD_LIMIT = 2 * 60_000;
 const POLL = 250;
 
 /**
@@ -57,12 +56,7 @@ export async function activate(name: string, spread: boolean, run: Maintenance):
   const node = nodeNamed(await readPool(run.docker), name);
   if (node.availability !== "active") await setAvailability(node, "active", run);
   run.report(`${name} takes containers`);
-  if (!spread) return;
-  const pool = await readPool(run.docker);
-  const crowded = pool.services.filter((service) => isOurs(service) && isCrowded(service, pool));
-  await mapLimit(PARALLEL, crowded, async (service) => {
-    await spreadOut(service, pool, run);
-  });
+  if (spread) await spreadCrowded(isOurs, run);
 }
 
 export function nodeNamed({ nodes }: PoolState, name: string): NodeState {
@@ -119,14 +113,6 @@ function requireRoom(pool: PoolState, node: NodeState): void {
   });
 }
 
-/** Fewer nodes than it could be on: after a lost node came back, or was drained. */
-export function isCrowded({ asks, tasks, data }: ServiceState, { nodes }: PoolState): boolean {
-  if (asks.replicas === "global" || asks.replicas < 2 || data) return false;
-  const open = nodes.filter(({ state, availability }) => state === "ready" && availability === "active");
-  const possible = open.filter((node) => allows(asks.constraints, node)).length;
-  return new Set(tasks.map(({ node }) => node)).size < Math.min(asks.replicas, possible);
-}
-
 async function setAvailability(
   node: NodeState,
   availability: NodeState["availability"],
@@ -156,35 +142,6 @@ async function restart({ id, name, site }: ServiceState, { docker, signal }: Mai
       next: "nothing was stopped; see `terrace status` and `terrace logs`, then run this again",
     });
   }
-}
-
-/**
- * Has one container more for a moment, which Swarm puts where there is none yet, and then one less, which it takes from where there are
- * most. A restart would not do: Swarm may well put all new ones together.
- */
-async function spreadOut(service: ServiceState, pool: PoolState, run: Maintenance): Promise<void> {
-  const { replicas } = service.asks;
-  if (replicas === "global") return;
-  let now = service;
-  for (let round = 0; round < replicas && isCrowded(now, pool); round++) {
-    const found = await scale(now, replicas + 1, run);
-    await scale(now, replicas, run);
-    if (!found) return run.report(`${now.site || now.name} found no room to spread`);
-    now = (await readPool(run.docker)).services.find(({ id }) => id === service.id) ?? service;
-  }
-  run.report(`${service.site || service.name} spread`);
-}
-
-/** Sets the number of a service's containers, and waits until so many run; whether they do. */
-async function scale({ id }: ServiceState, replicas: number, { docker, signal }: Maintenance): Promise<boolean> {
-  const change = ({ Spec }: RawService) => ({ ...Spec, Mode: { Replicated: { Replicas: replicas } } });
-  await changeObject(docker, `/services/${id}`, change, signal);
-  const filters = { service: [id] };
-  for (const until = Date.now() + SPREAD_LIMIT; Date.now() < until; await sleep(POLL, undefined, { signal })) {
-    const tasks = await get<{ Status: { State: string } }[] | null>(docker, "/tasks", { filters });
-    if ((tasks ?? []).filter(({ Status }) => Status.State === "running").length === replicas) return true;
-  }
-  return false;
 }
 
 /** Waits until nothing runs on a drained node any more. */

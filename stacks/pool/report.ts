@@ -1,10 +1,11 @@
 import { readFile } from "node:fs/promises";
 import type Dockerode from "dockerode";
-import { checkFit, type NodeUsage, type PoolUsage, usage } from "../../modules/capacity/index.ts";
+import { checkFit, type NodeUsage, type PoolState, type PoolUsage, usage } from "../../modules/capacity/index.ts";
 import { readPool } from "../../modules/docker/index.ts";
 import { parseUsed, readUsed, type Used } from "../../modules/nodes/index.ts";
 import type { Platform } from "../../modules/platform/index.ts";
 import { mapLimit } from "../limit.ts";
+import { isCrowded } from "./spread.ts";
 
 export interface PoolReport {
   usage: Omit<PoolUsage, "nodes">;
@@ -31,7 +32,17 @@ export async function readPoolReport(docker: Dockerode, { pool }: Platform, root
     const roles = [row.node.leader ? "leader" : row.node.role, ...(row.node.edge ? ["edge"] : [])];
     return { ...row, roles, used: used[index] };
   });
-  return { usage: rest, nodes: rows, warnings: checkFit(state, []).warnings };
+  return { usage: rest, nodes: rows, warnings: [...checkFit(state, []).warnings, ...crowdedWarnings(state)] };
+}
+
+/** Services that the loss of one node would take away, although they have containers enough for more. */
+function crowdedWarnings(state: PoolState): string[] {
+  const crowded = state.services.filter((service) => service.platform !== "" && isCrowded(service, state));
+  return crowded.map(({ name, site, tasks }) => {
+    const names = state.nodes.filter(({ id }) => tasks.some(({ node }) => node === id)).map((node) => node.name);
+    const on = names.join(", ") || "no node";
+    return `${site || name}: its ${tasks.length} containers are on ${on} only; terrace pool activate spreads them`;
+  });
 }
 
 /** What this machine uses, where it is the pool; an engine elsewhere (`DOCKER_HOST`) can't be asked. */

@@ -3,7 +3,7 @@ import type { NodeState } from "../../modules/capacity/index.ts";
 import { parseUsed } from "../../modules/nodes/index.ts";
 import { edges, isMultiNode, managers, type PoolNode, spreadLabels, withAddresses } from "../../modules/pool/index.ts";
 import { nodeChanges } from "../../stacks/pool/difference.ts";
-import { isCrowded } from "../../stacks/pool/maintenance.ts";
+import { isCrowded } from "../../stacks/pool/spread.ts";
 
 function node(name: string, more: Partial<PoolNode> = {}): PoolNode {
   const ssh = { user: "root", port: 22, key: undefined };

@@ -27,7 +27,14 @@ const mount = z.strictObject({
   source: z.string().optional(),
   target: z.string(),
   readOnly: z.boolean().optional(),
-  volumeOptions: z.strictObject({ labels: labelList }).optional(),
+  volumeOptions: z
+    .strictObject({
+      labels: labelList,
+      noCopy: z.boolean().optional(),
+      driverName: z.string().optional(),
+      driverOptions: z.record(z.string(), z.string()).optional(),
+    })
+    .optional(),
   tmpfsOptions: z.strictObject({ sizeBytes: z.number().optional(), mode: z.number().optional() }).optional(),
 });
 
@@ -222,7 +229,14 @@ function mountSpec(each: z.infer<typeof mount>): Json {
     Source: each.source,
     Target: each.target,
     ReadOnly: each.readOnly,
-    VolumeOptions: each.volumeOptions && { Labels: each.volumeOptions.labels },
+    VolumeOptions: each.volumeOptions && {
+      Labels: each.volumeOptions.labels,
+      NoCopy: each.volumeOptions.noCopy,
+      DriverConfig: each.volumeOptions.driverName && {
+        Name: each.volumeOptions.driverName,
+        Options: each.volumeOptions.driverOptions,
+      },
+    },
     TmpfsOptions: each.tmpfsOptions && { SizeBytes: each.tmpfsOptions.sizeBytes, Mode: each.tmpfsOptions.mode },
   };
 }
