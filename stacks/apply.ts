@@ -5,9 +5,11 @@ import type { SiteRoutes } from "../modules/edge/index.ts";
 import type { Change } from "../modules/engine/index.ts";
 import { carryOut, idsOf, type Run, remove } from "../modules/engine/index.ts";
 import { imageName, objectName, siteStack } from "../modules/names/index.ts";
+import { isMultiNode } from "../modules/pool/index.ts";
 import { type EdgeAddress, visit } from "../modules/probe/index.ts";
 import { gate, mapLimit } from "./limit.ts";
 import type { Plan, SitePlan } from "./model.ts";
+import { spreadCrowded } from "./pool/spread.ts";
 import { edgeComesUp, publishRoutes } from "./publish.ts";
 import { type Helpers, settleSite } from "./settle.ts";
 
@@ -44,6 +46,7 @@ export async function apply(plan: Plan, context: ApplyContext): Promise<Outcome[
   // Other nodes get their images from the registry, so it comes first.
   const [first, extras] = split(plan.extras, ({ stack }) => stack === "registry");
   await carryOut(first, run);
+  if (first.length > 0) await context.images?.restock();
   const edge = startEdge(plan, run);
   await carryOut(extras, run);
   const deployed = await deploySites(plan, run, context.edges);
@@ -56,6 +59,8 @@ export async function apply(plan: Plan, context: ApplyContext): Promise<Outcome[
   const down = new Set(outcomes.filter(({ fault }) => fault !== undefined).map(({ site }) => siteStack(site)));
   await remove([...deletions(plan).filter(({ stack }) => !down.has(stack)), ...published.unwanted], run);
   await context.images?.settle();
+  await spreadSites(plan, outcomes, run);
+  await context.images?.prune(changedRepositories(plan));
   await removeOldImages(context.docker, imagesInUse(plan));
   return outcomes;
 }
@@ -150,6 +155,13 @@ async function check(outcome: Outcome, routes: SiteRoutes[], edges: EdgeAddress[
   return outcome;
 }
 
+/** New containers that start before the old ones stop may all come to stand on one node; a site that was changed is spread again. */
+async function spreadSites({ platform }: Plan, outcomes: Outcome[], run: Run): Promise<void> {
+  const changed = new Set(outcomes.filter((each) => each.changed && each.fault === undefined).map(({ site }) => site));
+  if (!isMultiNode(platform.pool) || changed.size === 0) return;
+  await spreadCrowded((service) => service.platform === platform.name && changed.has(service.site), run);
+}
+
 function deletions(plan: Plan): Change[] {
   return [...plan.sites.flatMap(({ changes }) => changes), ...plan.leftovers, ...plan.extras, ...plan.base].filter(
     ({ action }) => action === "delete",
@@ -163,6 +175,12 @@ function imagesInUse(plan: Plan): { repository: string; current: string }[] {
     const repository = imageName(plan.platform.name, siteStack(site.name), "").slice(0, -1);
     return [{ repository, current: image.reference }];
   });
+}
+
+/** Where the images of this run's sites are in the registry: it alone changes these sites now. */
+function changedRepositories({ platform, sites }: Plan): string[] {
+  const changed = sites.filter(({ changes, draft }) => changes.length > 0 && draft.source.kind !== "image");
+  return changed.map(({ site }) => imageName(platform.name, siteStack(site.name), "").slice(0, -1));
 }
 
 /** The address that visitors type. */

@@ -1,5 +1,6 @@
 import type Dockerode from "dockerode";
 import { LABEL } from "../core/labels.ts";
+import { isOwnImage } from "../names/index.ts";
 import { call, get, isBroken } from "./call.ts";
 import { readCluster } from "./read.ts";
 
@@ -7,20 +8,16 @@ export interface Doomed {
   kind: "service" | "config" | "secret" | "network" | "volume" | "image";
   name: string;
   id: string;
+  /** The node of a pool on whose disk it is, where that is another one than the manager that is asked. */
+  node?: string;
 }
 
 /** Everything that Terrace made for a platform, in the order in which it is to be removed. Reads only. */
 export async function listPlatform(docker: Dockerode, platform: string, withVolumes: boolean): Promise<Doomed[]> {
-  const filters = { label: [`${LABEL.platform}=${platform}`] };
-  const [cluster, volumes, others] = await Promise.all([
+  const [cluster, disk] = await Promise.all([
     readCluster(docker, platform),
-    get<{ Volumes: { Name: string }[] | null }>(docker, "/volumes", { filters }),
-    get<{ Spec: { Labels?: Record<string, string> } }[]>(docker, "/services", { filters: { label: [LABEL.platform] } }),
+    listDisk(docker, platform, { volumes: withVolumes, shared: await isLast(docker, platform) }),
   ]);
-  // The runtime images are shared by all platforms of an engine: the last one takes them along.
-  const last = others.every(({ Spec }) => Spec.Labels?.[LABEL.platform] === platform);
-  const ours = (reference: string) =>
-    reference.includes(`/${platform}/site-`) || (last && reference.includes("/terrace/"));
   // What belongs to data goes with the volumes.
   const goes = ({ Spec }: { Spec: { Labels?: Record<string, string> } }) =>
     withVolumes || Spec.Labels?.[LABEL.keep] === undefined;
@@ -31,12 +28,43 @@ export async function listPlatform(docker: Dockerode, platform: string, withVolu
     ...of("config", cluster.configs.filter(goes)),
     ...of("secret", cluster.secrets.filter(goes)),
     ...cluster.networks.map(({ Id, Name }): Doomed => ({ kind: "network", name: Name, id: Id })),
-    ...(withVolumes
-      ? (volumes.Volumes ?? []).map(({ Name }): Doomed => ({ kind: "volume", name: Name, id: Name }))
-      : []),
-    ...cluster.images
-      .filter(({ reference }) => reference.startsWith("127.0.0.1:5325/") && ours(reference))
-      .map(({ reference }): Doomed => ({ kind: "image", name: reference, id: reference })),
+    ...disk,
+  ];
+}
+
+/** Whether no other platform is on this Swarm: the runtime images are shared by all of them, and the last one takes them along. */
+export async function isLast(docker: Dockerode, platform: string): Promise<boolean> {
+  type Labelled = { Spec: { Labels?: Record<string, string> } };
+  const services = await get<Labelled[]>(docker, "/services", { filters: { label: [LABEL.platform] } });
+  return services.every(({ Spec }) => Spec.Labels?.[LABEL.platform] === platform);
+}
+
+/** What of a platform is on the disk of one engine: its images, and where they are asked for its volumes. */
+export async function listDisk(
+  docker: Dockerode,
+  platform: string,
+  wanted: { volumes: boolean; shared: boolean },
+): Promise<Doomed[]> {
+  const filters = { label: [`${LABEL.platform}=${platform}`] };
+  type Image = { RepoTags?: string[] | null; RepoDigests?: string[] | null };
+  const [volumes, images] = await Promise.all([
+    wanted.volumes ? get<{ Volumes: { Name: string }[] | null }>(docker, "/volumes", { filters }) : undefined,
+    get<Image[] | null>(docker, "/images/json"),
+  ]);
+  const ours = (reference: string) =>
+    isOwnImage(reference) &&
+    (reference.includes(`/${platform}/site-`) || (wanted.shared && reference.includes("/terrace/")));
+  // A node that pulled an image by its digest alone knows it by no tag.
+  const named = ({ RepoTags, RepoDigests }: Image) => {
+    const tags = (RepoTags ?? []).filter((tag) => !tag.endsWith(":<none>"));
+    return tags.length > 0 ? tags : (RepoDigests ?? []);
+  };
+  return [
+    ...(volumes?.Volumes ?? []).map(({ Name }): Doomed => ({ kind: "volume", name: Name, id: Name })),
+    ...(images ?? [])
+      .flatMap(named)
+      .filter(ours)
+      .map((reference): Doomed => ({ kind: "image", name: reference, id: reference })),
   ];
 }
 

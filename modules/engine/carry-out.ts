@@ -49,8 +49,12 @@ export interface ImageSupply {
   made(reference: string): void;
   /** Has every node able to run an image, and returns the reference by which it is. */
   place(reference: string, stack: string): Promise<string>;
+  /** Once the registry's own services are as they should be: has it hold all that runs, where it may have moved or lost some. */
+  restock(): Promise<void>;
   /** Brings all images of this run to all nodes, so that none needs the registry to take over from another. */
   settle(): Promise<void>;
+  /** Forgets images of these repositories that no service names any more; the caller has locked whatever they belong to. */
+  prune(repositories: string[]): Promise<void>;
 }
 
 /** A service that others depend on did not come up, so nothing was done with those. */

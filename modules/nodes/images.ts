@@ -2,12 +2,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
 import { TerraceError } from "../core/errors.ts";
 import { LABEL } from "../core/labels.ts";
-import { get, type RawService } from "../docker/index.ts";
-import { isOwnImage } from "../names/index.ts";
+import { call, get, type RawService } from "../docker/index.ts";
+import { isOwnImage, withoutDigest } from "../names/index.ts";
 import type { Pool } from "../pool/index.ts";
 import { type NodeEngine, openEngine } from "./engine.ts";
+import { pruneRegistry } from "./registry.ts";
 
 export interface SupplyOptions {
+  platform: string;
   pool: Pool;
   /** The manager on which images are made. */
   docker: Dockerode;
@@ -59,6 +61,20 @@ export class PoolImages {
     return `${reference}@${await this.#push(reference)}`;
   }
 
+  async restock(): Promise<void> {
+    const { docker, platform, report } = this.#options;
+    for (const image of await imagesInUse(docker, platform)) {
+      if (await isStored(this.#options, image)) continue;
+      const reference = withoutDigest(image);
+      if (!(await this.#fetch(reference))) {
+        report(`${reference} is in the registry no more, and on no node that answers`);
+        continue;
+      }
+      const digest = await this.#push(reference);
+      if (!image.endsWith(digest)) report(`${reference} has another digest in the registry than its services name`);
+    }
+  }
+
   /** What can't be brought to a node now, it takes from the registry when it needs it. */
   async settle(): Promise<void> {
     if (this.#made.size === 0) return;
@@ -71,12 +87,38 @@ export class PoolImages {
     this.#made.clear();
   }
 
+  /** What can't be removed now is removed after a later change. */
+  async prune(repositories: string[]): Promise<void> {
+    const { docker, platform, report } = this.#options;
+    const [node] = await this.#nodes();
+    if (node === undefined || repositories.length === 0) return;
+    try {
+      const used = await imagesInUse(docker, platform);
+      const count = await pruneRegistry(node, repositories, new Set(used.map((image) => image.split("@")[1] ?? "")));
+      if (count > 0) report(`removed ${count === 1 ? "an old image" : `${count} old images`} from the registry`);
+    } catch (error) {
+      report(`old images stay in the registry: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
   #push(reference: string): Promise<string> {
     const known = this.#pushed.get(reference);
     if (known !== undefined) return known;
     const pushed = push(this.#options, reference);
     this.#pushed.set(reference, pushed);
     return pushed;
+  }
+
+  /** Brings an image here from a node that has it; whether there is one. */
+  async #fetch(reference: string): Promise<boolean> {
+    const { docker } = this.#options;
+    if (await has(docker, reference)) return true;
+    for (const other of await this.#nodes()) {
+      if (!(await has(other.docker, reference))) continue;
+      await copyImage(reference, other.docker, docker);
+      return true;
+    }
+    return false;
   }
 
   async #copy(reference: string): Promise<void> {
@@ -97,6 +139,34 @@ export class PoolImages {
       ),
     ).then((engines) => engines.filter((engine) => engine !== undefined));
     return this.#engines;
+  }
+}
+
+/** Images of our own that services of a platform run, or would go back to, by the digest that a registry gave. */
+async function imagesInUse(docker: Dockerode, platform: string): Promise<string[]> {
+  const filters = { label: [`${LABEL.platform}=${platform}`] };
+  const services = await get<RawService[]>(docker, "/services", { filters });
+  // The version before is what Swarm goes back to.
+  const specs = services.flatMap(({ Spec, PreviousSpec }) => [
+    Spec,
+    (PreviousSpec ?? {}) as Partial<RawService["Spec"]>,
+  ]);
+  const images = specs.flatMap(({ TaskTemplate }) => TaskTemplate?.ContainerSpec?.Image ?? []);
+  return [...new Set(images)].filter((image) => isOwnImage(image) && image.includes("@"));
+}
+
+/** How Docker says that the registry does not answer: what is not in it is another matter. */
+const AWAY = /connection refused|connection reset|unexpected HTTP status: 5|EOF|timeout/i;
+
+/** Whether the registry has an image; false also where it does not come up. */
+async function isStored({ docker, signal }: SupplyOptions, image: string): Promise<boolean> {
+  for (const until = Date.now() + PATIENCE; ; await sleep(500, undefined, { signal })) {
+    try {
+      await call(docker, "GET", `/distribution/${image}/json`);
+      return true;
+    } catch (error) {
+      if (!AWAY.test(String(error)) || Date.now() > until) return false;
+    }
   }
 }
 

@@ -91,9 +91,13 @@ export class Connection {
     return this.run(user === "root" ? script : `sudo -n sh -c ${quote(script)}`, options);
   }
 
-  /** Brings a Unix socket of the server here; returns the path. */
-  async forward(remote: string): Promise<string> {
-    const local = join(this.#folder, "forwarded.sock");
+  /**
+   * Brings a Unix socket of the server, or a port (`127.0.0.1:5325`) as it reaches it, here; returns the path of the socket.
+   *
+   * @param name of the socket's file: another one for each thing that is forwarded
+   */
+  async forward(remote: string, name = "forwarded"): Promise<string> {
+    const local = join(this.#folder, `${name}.sock`);
     const args = [...this.#options, "-O", "forward", "-L", `${local}:${remote}`, "--", this.target.address];
     const { code, stderr } = await execute("ssh", args, { limit: 15_000 });
     if (code !== 0) throw classify(this.target, stderr);

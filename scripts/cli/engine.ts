@@ -16,5 +16,5 @@ export async function imageSupply(
 ): Promise<ImageSupply | undefined> {
   if (!isMultiNode(platform.pool)) return undefined;
   const { PoolImages } = await import("../../modules/nodes/index.ts");
-  return new PoolImages({ ...run, pool: platform.pool, root });
+  return new PoolImages({ ...run, platform: platform.name, pool: platform.pool, root });
 }

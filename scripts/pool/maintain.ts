@@ -10,7 +10,7 @@ import { openWorkspace } from "../cli/workspace.ts";
 /** Does something with the pool while nobody changes a site. */
 export async function maintain(input: Input, reason: string, work: (run: Maintenance) => Promise<void>): Promise<void> {
   const wait = waitOf(input);
-  const workspace = await openWorkspace(input);
+  const workspace = await openWorkspace(input, "platform");
   const docker = await connectTo(workspace);
   const platform = workspace.platform.name;
   await sweepLocks(docker, platform);

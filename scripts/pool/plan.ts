@@ -14,7 +14,7 @@ export const poolPlan: Command = {
       import("../cli/workspace.ts"),
       import("../../stacks/pool/up.ts"),
     ]);
-    const { root, platform } = await openWorkspace(input);
+    const { root, platform } = await openWorkspace(input, "platform");
     const plan = await planPool({ root, platform, report: note });
     if (flag(input, "json")) printJson({ servers: plan.servers?.changes ?? [], nodes: plan.nodes });
     else showPoolPlan(plan);

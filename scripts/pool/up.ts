@@ -21,7 +21,7 @@ export const poolUp: Command = {
         import("../cli/interact.ts"),
         import("./plan.ts"),
       ]);
-    const { root, platform } = await openWorkspace(input);
+    const { root, platform } = await openWorkspace(input, "platform");
     if (platform.pool.driver === "local") {
       throw new TerraceError("TERRACE_POOL_LOCAL", "the pool is this machine: there are no servers to join", {
         next: "`npm start` sets this machine up; for more servers set pool.driver in platform.yaml",

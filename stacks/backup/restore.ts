@@ -1,5 +1,6 @@
 import type Dockerode from "dockerode";
 import {
+  type BackupEntry,
   type BackupRun,
   chooseBackup,
   type LiveDatabase,
@@ -11,7 +12,6 @@ import {
   storedBackups,
   type Verdict,
   volumeMounts,
-  type BackupEntry,
 } from "../../modules/backup/index.ts";
 import { TerraceError } from "../../modules/core/errors.ts";
 import { changeObject, converge, get, type RawService, type RawTask } from "../../modules/docker/index.ts";

@@ -23,6 +23,8 @@ export interface Maintenance {
 const PARALLEL = 4;
 /** ms that a service may take to move, and that a drained node may take to be empty. */
 const LIMIT = 5 * 60_000;
+/** ms in which what runs on every node comes up on one that is active again. */
+const FURNISHING = 60_000;
 const POLL = 250;
 
 /**
@@ -55,6 +57,7 @@ export async function drain(name: string, withData: boolean, run: Maintenance): 
 export async function activate(name: string, spread: boolean, run: Maintenance): Promise<void> {
   const node = nodeNamed(await readPool(run.docker), name);
   if (node.availability !== "active") await setAvailability(node, "active", run);
+  await isFurnished(node, run);
   run.report(`${name} takes containers`);
   if (spread) await spreadCrowded(isOurs, run);
 }
@@ -141,6 +144,22 @@ async function restart({ id, name, site }: ServiceState, { docker, signal }: Mai
       why: UpdateStatus?.Message ?? "it took longer than five minutes",
       next: "nothing was stopped; see `terrace status` and `terrace logs`, then run this again",
     });
+  }
+}
+
+/**
+ * Waits until what runs on every node runs on this one: without the relay to the registry it could get no image. A minute at most; what
+ * does not come up then is told by the status of whoever needs it.
+ */
+async function isFurnished(node: NodeState, { docker, signal }: Maintenance): Promise<void> {
+  for (const until = Date.now() + FURNISHING; Date.now() < until; await sleep(POLL, undefined, { signal })) {
+    const pool = await readPool(docker);
+    const now = pool.nodes.find(({ id }) => id === node.id) ?? node;
+    const missing = pool.services.some(({ asks, tasks, platform }) => {
+      const wanted = platform !== "" && asks.replicas === "global" && allows(asks.constraints, now);
+      return wanted && !tasks.some((task) => task.node === node.id && task.running);
+    });
+    if (!missing || now.state !== "ready") return;
   }
 }
 

@@ -82,14 +82,107 @@ test(
 );
 
 test(
+  "containers that an update may put on one server are on two when it is done, and old images leave the registry",
+  async () => {
+    const [first = "", second = ""] = await rig.placed("www", "n1");
+    // As an update may: all of them come up on one server.
+    await rig.servers.get("n1").run(`docker node update --availability pause ${second}`);
+    await rig.servers.get("n1").run(`docker node update --availability pause ${other(first, second)}`);
+    await rig.servers.get("n1").run(`docker service update -q --force ${rig.platform}-site-www_web`);
+    expect(await rig.placed("www", "n1")).toEqual([first, first]);
+    for (const name of [second, other(first, second)]) {
+      expect((await rig.run(["pool", "activate", name, "--no-spread"])).code).toBe(0);
+    }
+    const crowded = await rig.run(["pool"]);
+    expect(crowded.all).toContain(`www: its 2 containers are on ${first} only; terrace pool activate spreads them`);
+    const before = await images("www");
+    await rig.write("site-content/www/index.html", "<!doctype html><title>www</title><p>another</p>\n");
+    const stop = visitors("n1", ["www"]);
+    const up = await rig.run(["up", "--yes"]);
+    const { failed } = await stop();
+    expect([up.code, up.code === 0 ? "" : up.all]).toEqual([0, ""]);
+    expect(failed).toEqual([]);
+    expect(new Set(await rig.placed("www", "n1")).size).toBe(2);
+    // The version before is what Swarm goes back to, so it stays until there is another one.
+    await rig.write("site-content/www/index.html", "<!doctype html><title>www</title><p>a third</p>\n");
+    const again = await rig.run(["up", "--yes"]);
+    expect(`${up.all}${again.all}`).toContain("removed an old image from the registry");
+    const after = await images("www");
+    expect(after.length).toBeGreaterThan(0);
+    expect(before.filter((tag) => after.includes(tag))).toEqual([]);
+  },
+  10 * MINUTE,
+);
+
+/** The tags of a site's images in the registry. */
+async function images(site: string): Promise<string[]> {
+  const url = `http://127.0.0.1:5325/v2/${rig.platform}/site-${site}/tags/list`;
+  return (JSON.parse(await rig.servers.get("n2").run(`curl -s ${url}`)) as { tags: string[] }).tags;
+}
+
+function other(first: string, second: string): string {
+  return ["n1", "n2", "n3"].find((name) => name !== first && name !== second) ?? "";
+}
+
+test(
+  "a server whose containers come up nowhere else is not emptied, and they go on",
+  async () => {
+    const [target = ""] = await rig.placed("alone", "n1");
+    const server = rig.servers.get("n1");
+    const image = (
+      await server.run(
+        `docker service inspect -f '{{.Spec.TaskTemplate.ContainerSpec.Image}}' ${rig.platform}-site-alone_web`,
+      )
+    ).trim();
+    // Its image is nowhere else, and can't be had: the registry is away.
+    await server.run(`docker service scale -d ${rig.platform}-registry_store=0`);
+    const answer = () => server.run("curl -s -o /dev/null -m 5 -w '%{http_code}' http://127.0.0.1:5325/v2/ || true");
+    await expect.poll(answer, { timeout: 30_000, interval: 500 }).not.toBe("200");
+    for (const name of ["n1", "n2", "n3"].filter((each) => each !== target)) {
+      await rig.servers.get(name).run(`docker image rm -f ${image.split("@")[0]} ${image} || true`);
+    }
+    const { code, all } = await rig.run(["pool", "drain", target]);
+    expect(code).toBe(1);
+    expect(all).toContain("alone could not be moved (TERRACE_NODE_BUSY)");
+    expect(all).toContain("nothing was stopped");
+    expect(await rig.visit("alone", target)).toBe("200");
+    expect((await rig.nodes("n1")).find((line) => line.startsWith(target))).toMatch(/ pause$/);
+    await server.run(`docker service scale -d ${rig.platform}-registry_store=1`);
+    await expect.poll(answer, { timeout: 60_000, interval: 500 }).toBe("200");
+    expect((await rig.run(["pool", "activate", target])).code).toBe(0);
+  },
+  10 * MINUTE,
+);
+
+test(
   "the pool tells each server's share, and a server that is not there is named",
   async () => {
-    const { code, stdout } = await rig.run(["pool"]);
+    // It is about servers: a broken site's file is told, and stops nothing.
+    await rig.write("site-configs/broken.yaml", "title: [\n");
+    const { code, stdout, all } = await rig.run(["pool"]);
+    expect(all).toContain("site-configs/broken.yaml");
     expect(code).toBe(0);
     for (const name of ["n1", "n2", "n3"]) expect(stdout).toMatch(new RegExp(`^${name} .*GiB`, "m"));
     const missing = await rig.run(["pool", "drain", "n9"]);
     expect(missing.code).toBe(2);
     expect(missing.all).toContain("there is no node n9 in the Swarm (TERRACE_NO_SUCH_NODE)");
+  },
+  5 * MINUTE,
+);
+
+test(
+  "nothing of the platform stays on any server's disk but what it is asked to leave",
+  async () => {
+    const left = async () => {
+      const script = `docker volume ls -qf label=terrace.platform=${rig.platform}; docker images -q '127.0.0.1:5325/*/*'`;
+      const said = ["n1", "n2", "n3"].map(async (name) => (await rig.servers.get(name).run(script)).trim());
+      return Promise.all(said);
+    };
+    const { all: shown } = await rig.run(["destroy", "--volumes"]);
+    expect(shown).toMatch(new RegExp(`volume ${rig.platform}-registry_relay on n3`));
+    const { code, all } = await rig.run(["destroy", "--volumes", "--confirm", rig.platform]);
+    expect([code, code === 0 ? "" : all]).toEqual([0, ""]);
+    expect(await left()).toEqual(["", "", ""]);
   },
   5 * MINUTE,
 );

@@ -4,6 +4,7 @@ import {
   allows,
   checkFit,
   type Demand,
+  hasRoomApart,
   memoryFor,
   type NodeState,
   type PoolState,
@@ -170,4 +171,14 @@ test("a platform's sites may have what others leave on active nodes", () => {
   };
   expect(memoryFor("honghe", state)).toBe(2.5 * GIB);
   expect(memoryFor("honghe", { nodes: [node("n1", 0)], services: [] })).toBeUndefined();
+});
+
+test("a service whose containers stand together can be spread where another node has room", () => {
+  const www = service("www", asks(2, 2), ["n1", "n1"]);
+  const state = (free: number, more: Partial<NodeState> = {}): PoolState => {
+    return { nodes: [node("n1", 8), node("n2", free, more)], services: [www] };
+  };
+  expect(hasRoomApart(state(4), www)).toBe(true);
+  expect(hasRoomApart(state(1), www)).toBe(false);
+  expect(hasRoomApart(state(4, { availability: "pause" }), www)).toBe(false);
 });
