@@ -5,6 +5,7 @@ import { paint, print, printJson } from "./cli/output.ts";
 import { poolActivate } from "./pool/activate.ts";
 import { poolDrain } from "./pool/drain.ts";
 import { poolPlan } from "./pool/plan.ts";
+import { poolRecover } from "./pool/recover.ts";
 import { poolUp } from "./pool/up.ts";
 
 export const pool: Command = {
@@ -18,14 +19,14 @@ export const pool: Command = {
     { line: "terrace pool up", says: "make, join and set all servers as platform.yaml says" },
     { line: "terrace pool drain n2", says: "empty a server for maintenance" },
   ],
-  subcommands: [poolPlan, poolUp, poolDrain, poolActivate],
+  subcommands: [poolPlan, poolUp, poolDrain, poolActivate, poolRecover],
   async run(input) {
     const [{ openWorkspace }, { connectTo }, { readPoolReport }] = await Promise.all([
       import("./cli/workspace.ts"),
       import("./cli/engine.ts"),
       import("../stacks/pool/report.ts"),
     ]);
-    const workspace = await openWorkspace(input);
+    const workspace = await openWorkspace(input, "platform");
     const report = await readPoolReport(await connectTo(workspace), workspace.platform, workspace.root);
     if (flag(input, "json")) printJson(report);
     else await show(report);

@@ -1,14 +1,18 @@
 import type Dockerode from "dockerode";
-import { EXIT, type ExitCode } from "../modules/core/errors.ts";
-import type { SiteStatus } from "../stacks/status.ts";
+import { EXIT, type ExitCode, TerraceError } from "../modules/core/errors.ts";
+import type { PlatformStatus, SiteStatus, VisitRequest } from "../stacks/status.ts";
 import { type Command, flag, type Input, OPTION } from "./cli/command.ts";
-import { paint, print, printJson } from "./cli/output.ts";
+import { errorJson, note, paint, print, printError, printJson } from "./cli/output.ts";
+import type { OpenWorkspace } from "./cli/workspace.ts";
+
+/** Faults that leave sites answering, and nobody to ask about them. */
+const WITHOUT_MANAGERS = new Set(["TERRACE_POOL_NO_QUORUM", "TERRACE_POOL_NO_MANAGER"]);
 
 export const status: Command = {
   name: "status",
   summary: "Show every site as it is now: state, answer over TLS, certificate, tasks",
   details:
-    "Visits each site through the edge, checked against the platform's root. Exits with 1 where a site does not do what its file says, or an edge does not answer.",
+    "Visits each site through the edge, checked against the platform's root. A site whose data is on the disk of a node is marked with it. Exits with 1 where a site does not do what its file says, or an edge does not answer; where too many managers are lost it says so, and visits the sites all the same.",
   arguments: [{ name: "sites...", required: false, says: "only these sites; all where none is named" }],
   options: [
     OPTION.env,
@@ -23,49 +27,73 @@ export const status: Command = {
   ],
   async run(input) {
     if (flag(input, "drift")) return showDrift(input);
-    const [{ openWorkspace }, { connectTo }, { readRoot }, { readStatus }, { table }, { edgeAddresses }] =
-      await Promise.all([
-        import("./cli/workspace.ts"),
-        import("./cli/engine.ts"),
-        import("../modules/docker/index.ts"),
-        import("../stacks/status.ts"),
-        import("./cli/table.ts"),
-        import("../stacks/edges.ts"),
-      ]);
+    const [{ openWorkspace }, { edgeAddresses }] = await Promise.all([
+      import("./cli/workspace.ts"),
+      import("../stacks/edges.ts"),
+    ]);
     const only = input.arguments;
     const workspace = await openWorkspace(input, only);
-    const { platform, sites, date } = workspace;
-    const docker = await connectTo(workspace);
-    const root = await readRoot(docker, platform.name);
-    const chosen = sites.filter(({ name }) => only.length === 0 || only.includes(name));
-    const edges = edgeAddresses(platform);
-    const now = await readStatus({ docker, platform, sites: chosen, date, edges, root });
-    const bad = now.sites.filter(({ ok }) => !ok);
-    const backups = await backupFaults(
-      docker,
-      platform.name,
-      chosen.map(({ name }) => name),
-    );
-    if (flag(input, "json")) printJson({ ...now, backups });
-    else {
-      print(
-        table(["SITE", "STATE", "URL", "HTTP", "TIME", "CERTIFICATE", "TASKS", "REVISION", "NODE"], now.sites.map(row)),
-      );
-      print();
-      for (const { address, revision } of now.edges)
-        print(`edge ${address}: ${revision === undefined ? "does not answer" : `routes ${revision}`}`);
-      print(
-        bad.length === 0
-          ? `All ${now.sites.length} sites answer.`
-          : paint.red(`${bad.length} of ${now.sites.length} sites do not do what their files say.`),
-      );
-      for (const { site, error } of bad) if (error !== undefined) print(`  ${site}: ${error}`);
-      for (const fault of backups) print(paint.red(`backup ${fault}`));
-    }
+    const { platform, date } = workspace;
+    const sites = workspace.sites.filter(({ name }) => only.length === 0 || only.includes(name));
+    const { now, backups, fault } = await look(workspace, { platform, sites, date, edges: edgeAddresses(platform) });
+    if (flag(input, "json")) printJson({ ...now, backups, fault: fault && errorJson(fault) });
+    else await show(now, backups, fault);
     const silent = now.edges.some(({ revision }) => revision === undefined);
-    return bad.length === 0 && backups.length === 0 && !silent ? EXIT.done : EXIT.failed;
+    const good = now.sites.every(({ ok }) => ok) && backups.length === 0 && !silent && fault === undefined;
+    return good ? EXIT.done : EXIT.failed;
   },
 };
+
+interface Look {
+  now: PlatformStatus;
+  /** What is wrong with backups. */
+  backups: string[];
+  /** Why no manager was asked. */
+  fault: TerraceError | undefined;
+}
+
+/** Asks a manager and visits the sites; where the Swarm can decide nothing any more, they are visited all the same. */
+async function look(workspace: OpenWorkspace, request: Omit<VisitRequest, "root">): Promise<Look> {
+  const [{ connectTo }, { readRoot }, { readStatus, visitSites }] = await Promise.all([
+    import("./cli/engine.ts"),
+    import("../modules/docker/index.ts"),
+    import("../stacks/status.ts"),
+  ]);
+  const { platform, sites } = request;
+  try {
+    const docker = await connectTo(workspace);
+    const now = await readStatus({ ...request, docker, root: await readRoot(docker, platform.name) });
+    const names = sites.map(({ name }) => name);
+    return { now, backups: await backupFaults(docker, platform.name, names), fault: undefined };
+  } catch (error) {
+    if (!(error instanceof TerraceError) || !WITHOUT_MANAGERS.has(error.code)) throw error;
+    return { now: await visitSites({ ...request, root: undefined }), backups: [], fault: error };
+  }
+}
+
+async function show(
+  { sites, edges }: PlatformStatus,
+  backups: string[],
+  fault: TerraceError | undefined,
+): Promise<void> {
+  const { table } = await import("./cli/table.ts");
+  const bad = sites.filter(({ ok }) => !ok);
+  if (fault !== undefined) {
+    printError(fault);
+    note("  Visited all the same: tasks and nodes are not known, and certificates are not checked.");
+  }
+  print(table(["SITE", "STATE", "URL", "HTTP", "TIME", "CERTIFICATE", "TASKS", "REVISION", "NODE"], sites.map(row)));
+  print();
+  for (const { address, revision } of edges)
+    print(`edge ${address}: ${revision === undefined ? "does not answer" : `routes ${revision}`}`);
+  print(
+    bad.length === 0
+      ? `All ${sites.length} sites answer.`
+      : paint.red(`${bad.length} of ${sites.length} sites do not do what their files say.`),
+  );
+  for (const { site, error } of bad) if (error !== undefined) print(`  ${site}: ${error}`);
+  for (const each of backups) print(paint.red(`backup ${each}`));
+}
 
 /** What is wrong with the backups of these sites; nothing where the platform makes none. */
 async function backupFaults(docker: Dockerode, platform: string, sites: string[]): Promise<string[]> {
@@ -97,11 +125,6 @@ async function showDrift(input: Input): Promise<ExitCode> {
   return drifted.length === 0 ? EXIT.done : EXIT.failed;
 }
 
-function tasks({ tasks: { running, wanted }, database }: SiteStatus): string {
-  if (wanted === 0) return "-";
-  return `${running}/${wanted}${database === undefined ? "" : ` + db ${database ? "1/1" : "0/1"}`}`;
-}
-
 function row(site: SiteStatus): string[] {
   const http = site.http === 0 ? "none" : String(site.http);
   return [
@@ -111,8 +134,20 @@ function row(site: SiteStatus): string[] {
     site.ok ? http : paint.red(http),
     site.http === 0 ? "-" : `${site.time} ms`,
     site.certificateUntil?.slice(0, 16).replace("T", " ") ?? "-",
-    tasks(site),
+    tasksOf(site),
     site.revision ?? "-",
-    site.nodes.join(" ") || "-",
+    nodesOf(site),
   ];
+}
+
+function tasksOf({ tasks, database }: SiteStatus): string {
+  if (tasks === undefined) return "?";
+  if (tasks.wanted === 0) return "-";
+  return `${tasks.running}/${tasks.wanted}${database === undefined ? "" : ` + db ${database ? "1/1" : "0/1"}`}`;
+}
+
+function nodesOf({ nodes, home }: SiteStatus): string {
+  const on = nodes.join(" ");
+  if (home === undefined) return on || "-";
+  return on === home ? `${home} (data)` : `${on || "-"} (data on ${home})`;
 }

@@ -14,6 +14,8 @@ export const LABEL = {
   node: "terrace.node",
   /** On Swarm nodes, `true` where it answers visitors. */
   edge: "terrace.edge",
+  /** On a Swarm whose managers were lost: when it was founded anew from one that was left, ISO 8601. */
+  recovered: "terrace.recovered",
   /** On the service and the secrets of a site's database: its engine, the database's name, and the user that the site logs in as. */
   database: "terrace.database",
   databaseName: "terrace.database.name",

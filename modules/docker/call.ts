@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
 import { parseDuration } from "../units/index.ts";
 import { diskFull } from "./disk.ts";
+import { isLeaderless, noQuorum } from "./quorum.ts";
 
 /** Of a call's URL; an object is sent as JSON, as the API wants its filters. */
 export type Query = Record<string, string | number | boolean | object>;
@@ -14,39 +15,33 @@ const PAUSE = 250;
 /** After how many ms without an answer a call counts as broken: the daemon may have taken it, and never say so. */
 const CALL_LIMIT = 60_000;
 
-/** One GET call to the Engine API. It changes nothing, so one whose connection breaks is made again. */
+/**
+ * One GET call to the Engine API. It changes nothing, so one whose connection breaks is made again.
+ *
+ * @throws TerraceError `TERRACE_POOL_NO_QUORUM` where the Swarm has no leader, and gets none
+ */
 export async function get<T>(docker: Dockerode, path: string, query: Query = {}): Promise<T> {
   const started = Date.now();
   for (;;) {
     try {
       return await call<T>(docker, "GET", path, query);
     } catch (error) {
-      const patience = isLeaderless(error) ? LEADER_PATIENCE : PATIENCE;
-      if (!isBroken(error) || Date.now() > started + patience) throw error;
+      if (!isBroken(error)) throw error;
+      const leaderless = isLeaderless(error);
+      if (Date.now() > started + (leaderless ? LEADER_PATIENCE : PATIENCE)) throw leaderless ? noQuorum() : error;
       await sleep(PAUSE);
     }
   }
 }
 
-/** What managers answer in the moments in which another one becomes their leader, or in which they don't reach the one they know. */
-const LEADERLESS =
-  /does not have a leader|lost leader status|leadership|no elected.*leader|code = (DeadlineExceeded|Unavailable)/i;
-
-interface Failure {
-  name?: string;
-  code?: string;
-  statusCode?: number;
-  message?: string;
-}
-
-function isLeaderless(error: unknown): boolean {
-  const { statusCode, message } = error as Failure;
-  return statusCode === 500 && LEADERLESS.test(message ?? "");
-}
-
 /** Whether a call's outcome is unknown: its connection broke, or the daemon has no Swarm to answer with just now. */
 export function isBroken(error: unknown): boolean {
-  const { name, code, statusCode, message } = error as Failure;
+  const { name, code, statusCode, message } = error as {
+    name?: string;
+    code?: string;
+    statusCode?: number;
+    message?: string;
+  };
   if (statusCode !== undefined) return statusCode === 503 || isLeaderless(error);
   return (
     name === "AbortError" ||

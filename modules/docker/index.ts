@@ -6,11 +6,12 @@ export { removeOldImages } from "./cleanup.ts";
 export { agree, connect } from "./client.ts";
 export { converge, type Fault, judge, type RawTask } from "./converge.ts";
 export { type LiveDatabase, listDatabases } from "./database.ts";
-export { type Doomed, destroyObject, listPlatform } from "./destroy.ts";
+export { type Doomed, destroyObject, isLast, listDisk, listPlatform } from "./destroy.ts";
 export { type Build, buildImage, pullImage } from "./images.ts";
 export { type JobEnd, type JobMount, type JobSpec, removeJob, runJob } from "./job.ts";
 export { serviceLog } from "./logs.ts";
-export { askOf, type RawAsk, readPool } from "./pool.ts";
+export { askOf, isLocal, type RawAsk, type RawMount, readPool } from "./pool.ts";
+export { isLeaderless, noQuorum } from "./quorum.ts";
 export { requireFreeRanges } from "./ranges.ts";
 export {
   type ClusterObjects,

@@ -18,7 +18,7 @@ interface RawTaskPlace {
   Status: { State: string };
 }
 
-interface RawMount {
+export interface RawMount {
   Type?: string;
   VolumeOptions?: { DriverConfig?: { Options?: Record<string, string> | null } };
 }
@@ -93,7 +93,8 @@ function serviceState({ ID, Spec }: RawPlacedService, tasks: RawTaskPlace[]): Se
   };
 }
 
-function isLocal({ Type, VolumeOptions }: RawMount): boolean {
+/** Whether what is mounted is on the disk of the node itself. */
+export function isLocal({ Type, VolumeOptions }: RawMount): boolean {
   return Type === "volume" && VolumeOptions?.DriverConfig?.Options?.type !== "nfs";
 }
 

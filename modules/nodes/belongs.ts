@@ -24,7 +24,7 @@ export async function requireOurs(engine: NodeEngine, platform: string): Promise
     throw new TerraceError("TERRACE_POOL_NO_QUORUM", `${engine.node.name}: the Swarm has no leader`, {
       where: `node ${engine.node.name}`,
       why: "more than half of the managers are lost; sites go on, and nothing can be changed",
-      next: "bring the other managers back, or where they are lost for good, follow docs/recover.md",
+      next: "bring the other managers back; where they are lost for good: terrace pool recover (docs/recover.md)",
     });
   }
   const owner = swarm.Spec.Labels?.[LABEL.platform];

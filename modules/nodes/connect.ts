@@ -1,15 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
 import { TerraceError } from "../core/errors.ts";
-import { connect } from "../docker/index.ts";
+import { connect, noQuorum } from "../docker/index.ts";
 import { managers as managersOf, type Pool, type PoolNode } from "../pool/index.ts";
-import { type NodeEngine, openEngine } from "./engine.ts";
+import { type NodeEngine, openEngine, swarmOf } from "./engine.ts";
 import { readSwarm } from "./swarm.ts";
 
 /** ms after which the next manager is tried beside one that has not answered. */
 const STAGGER = 2500;
 /** Seconds until a manager that does not answer is given up. */
 const PATIENCE = 8;
+/** ms in which managers that are enough elect a leader: Swarm begins after 10 to 20 s without one. */
+const ELECTION = 30_000;
 
 /**
  * A Docker Engine that manages the pool's Swarm: this machine's, or where the pool has servers, the first of its managers that answers,
@@ -22,7 +24,12 @@ export async function connectPool(pool: Pool, root: string): Promise<Dockerode> 
   if (pool.driver === "local" || (process.env.DOCKER_HOST ?? "") !== "") return connect();
   const { engine, leaderless, faults } = await firstManager(pool, root);
   if (engine !== undefined) return engine.docker;
-  if (leaderless.length > 0) throw noQuorum(leaderless);
+  if (leaderless.length > 0) {
+    const elected = leaderless.length * 2 > managersOf(pool).length ? await electedAmong(leaderless) : undefined;
+    for (const { connection } of leaderless.filter((each) => each !== elected)) connection.close();
+    if (elected !== undefined) return elected.docker;
+    throw noQuorum(leaderless.map(({ node }) => node.name));
+  }
   const inSwarm = faults.every(({ code }) => code !== "TERRACE_SWARM_NONE");
   throw new TerraceError("TERRACE_POOL_NO_MANAGER", "no manager of this pool's Swarm can be reached", {
     where: "platform.yaml, pool",
@@ -31,19 +38,10 @@ export async function connectPool(pool: Pool, root: string): Promise<Dockerode> 
   });
 }
 
-/** A Swarm that can decide nothing any more. */
-export function noQuorum(nodes: string[]): TerraceError {
-  return new TerraceError("TERRACE_POOL_NO_QUORUM", "the Swarm has lost more than half of its managers", {
-    where: `asked on ${nodes.join(", ")}`,
-    why: "sites go on answering where their servers are up; nothing can be changed",
-    next: "bring the other managers back; where they are lost for good, follow docs/recover.md",
-  });
-}
-
 interface Found {
   engine: NodeEngine | undefined;
-  /** Names of managers that answer, of a Swarm without a leader. */
-  leaderless: string[];
+  /** Managers that answer, of a Swarm without a leader. */
+  leaderless: NodeEngine[];
   faults: TerraceError[];
 }
 
@@ -70,10 +68,7 @@ async function tryManager(node: PoolNode, root: string, found: Found): Promise<v
     const engine = await openEngine(node, { root, patience: PATIENCE });
     const swarm = found.engine === undefined ? await readSwarm(engine.docker) : undefined;
     if (swarm !== undefined && found.engine === undefined) found.engine = engine;
-    else {
-      if (found.engine === undefined) await tellWhy(engine, found);
-      engine.connection.close();
-    }
+    else if (found.engine !== undefined || !(await isLeaderless(engine, found))) engine.connection.close();
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     found.faults.push(
@@ -82,14 +77,24 @@ async function tryManager(node: PoolNode, root: string, found: Found): Promise<v
   }
 }
 
-async function tellWhy({ docker, node }: NodeEngine, found: Found): Promise<void> {
-  const { Swarm }: { Swarm?: { LocalNodeState?: string; ControlAvailable?: boolean } } = await docker.info();
-  if (Swarm?.ControlAvailable === true) found.leaderless.push(node.name);
-  else {
-    found.faults.push(
-      new TerraceError("TERRACE_SWARM_NONE", `${node.name} is not a manager of a Swarm yet`, {
-        next: "terrace pool up",
-      }),
-    );
+/** Tells a manager without a leader from a server that is no manager. */
+async function isLeaderless(engine: NodeEngine, found: Found): Promise<boolean> {
+  const { ControlAvailable } = await swarmOf(engine);
+  if (ControlAvailable === true) {
+    found.leaderless.push(engine);
+    return true;
   }
+  const { name } = engine.node;
+  found.faults.push(
+    new TerraceError("TERRACE_SWARM_NONE", `${name} is not a manager of a Swarm yet`, { next: "terrace pool up" }),
+  );
+  return false;
+}
+
+/** One of several managers, once they have a leader; `undefined` where they get none. */
+async function electedAmong(engines: NodeEngine[]): Promise<NodeEngine | undefined> {
+  for (const until = Date.now() + ELECTION; Date.now() < until; await sleep(500)) {
+    for (const engine of engines) if ((await readSwarm(engine.docker)) !== undefined) return engine;
+  }
+  return undefined;
 }

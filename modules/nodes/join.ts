@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { TerraceError } from "../core/errors.ts";
+import { LABEL } from "../core/labels.ts";
 import { managers as managersOf, type Pool, type PoolNode } from "../pool/index.ts";
 import { Connection } from "../ssh/index.ts";
 import { belonging, comesBack, requireOurs } from "./belongs.ts";
@@ -8,7 +9,17 @@ import { type NodeFacts, readFacts, requireFit } from "./facts.ts";
 import { seedRegistry } from "./images.ts";
 import { demoted, drainNode, nameOf, removeNode } from "./leave.ts";
 import { prepare } from "./prepare.ts";
-import { initSwarm, joinSwarm, leaveSwarm, listNodes, type RawNode, settled, tuneSwarm, updateNode } from "./swarm.ts";
+import {
+  initSwarm,
+  joinSwarm,
+  leaveSwarm,
+  listNodes,
+  type RawNode,
+  readSwarm,
+  settled,
+  tuneSwarm,
+  updateNode,
+} from "./swarm.ts";
 import type { JoinOptions, NodeOutcome } from "./types.ts";
 import { differs, removedNodes, wantedLabels, wantedRole } from "./wanted.ts";
 
@@ -18,8 +29,8 @@ interface Member {
   outcome: NodeOutcome;
   facts?: NodeFacts;
   engine?: NodeEngine;
-  /** A manager of a Swarm without a leader. */
-  leaderless?: boolean;
+  /** A manager of what the Swarm was before it was recovered. */
+  outdated?: boolean;
   connection?: Connection;
 }
 
@@ -103,15 +114,28 @@ async function findManager(pool: Pool, members: Member[], options: JoinOptions):
   await Promise.all(
     deciding.map((member) => guarded(member, options, () => requireOurs(member.engine, options.platform))),
   );
-  const found = deciding.filter(isReady);
+  const found = await current(deciding.filter(isReady));
   const manager = found.find(({ node }) => wantedRole(node) === "manager") ?? found[0];
   const lost = deciding.filter(({ outcome }) => outcome.fault?.code === "TERRACE_POOL_NO_QUORUM");
   if (manager === undefined) {
     return lost[0]?.outcome.fault ? giveUp(members, lost[0].outcome.fault) : foundSwarm(pool, members, options);
   }
   // The Swarm was recovered without these: they hold what it was before.
-  for (const member of lost) Object.assign(member, { leaderless: true }).outcome.fault = undefined;
+  for (const member of lost) Object.assign(member, { outdated: true }).outcome.fault = undefined;
   return manager;
+}
+
+/**
+ * Those of several managers that are in the Swarm as it is now. Managers that were away while it was recovered, and are enough to decide
+ * among themselves when they come back, have one without that mark, or with an older one.
+ */
+async function current(found: Ready[]): Promise<Ready[]> {
+  const marks = await Promise.all(
+    found.map(async ({ engine }) => (await readSwarm(engine.docker))?.Spec.Labels?.[LABEL.recovered] ?? ""),
+  );
+  const newest = marks.toSorted().at(-1);
+  for (const [index, member] of found.entries()) member.outdated = marks[index] !== newest;
+  return found.filter(({ outdated }) => outdated !== true);
 }
 
 /**
@@ -172,7 +196,7 @@ async function join(pool: Pool, member: Ready, manager: Ready, { report, signal 
   const addresses = pool.nodes.flatMap(({ address }) => address ?? []);
   const live = await listNodes(manager.engine.docker);
   const say = (line: string) => report(member.node.name, line);
-  const state = member.leaderless
+  const state = member.outdated
     ? await comesBack(member.engine, info, live, { signal, report: say })
     : belonging(member.engine, info, live, addresses);
   if (state === "manager" || state === "worker") return;

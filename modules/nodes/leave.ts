@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
 import { TerraceError } from "../core/errors.ts";
 import { LABEL } from "../core/labels.ts";
-import { call, get, isBroken, isOver, type RawService, type RawTask } from "../docker/index.ts";
+import { call, get, isBroken, isLocal, isOver, type RawMount, type RawService, type RawTask } from "../docker/index.ts";
+import { homeOf } from "../pool/index.ts";
 import { listNodes, type RawNode, updateNode } from "./swarm.ts";
 
 /** How long the tasks of a drained node may take to move, in ms. */
@@ -43,10 +44,13 @@ export async function drainNode(id: string, { docker, signal, report }: Leaving)
   }
 }
 
-/** Takes a node that has no tasks any more out of the Swarm; a manager is made a worker first. */
+/**
+ * Takes a node that has no tasks any more out of the Swarm; a manager is made a worker first. One that decides for the Swarm no more,
+ * because it was founded anew without it, can't be.
+ */
 export async function removeNode(id: string, { docker, report }: Leaving): Promise<void> {
   const node = await get<RawNode>(docker, `/nodes/${id}`);
-  if (node.Spec.Role === "manager") {
+  if (node.Spec.Role === "manager" && node.ManagerStatus !== undefined) {
     await updateNode(docker, id, (spec) => ({ ...spec, Role: "worker" }));
     await demoted(docker, id);
   }
@@ -95,33 +99,46 @@ async function busyServices(docker: Dockerode, node: RawNode): Promise<string[]>
   return services.filter((each) => left.has(each.ID) || missing(each)).map(({ Spec }) => Spec.Name);
 }
 
-interface RawMount {
-  Type: string;
-  Source?: string;
-  VolumeOptions?: { DriverConfig?: { Options?: Record<string, string> } };
-}
-
-/** A task with a volume of this node's disk would find an empty one elsewhere. The edge keeps nothing there that it can't make anew. */
+/**
+ * A task with a volume of this node's disk would find an empty one elsewhere. What the platform itself keeps there (the edge, the
+ * registry) it can make anew.
+ */
 async function requireNoData(docker: Dockerode, node: RawNode): Promise<void> {
   const [tasks, services] = await Promise.all([
     get<RawTask[]>(docker, "/tasks", { filters: { node: [node.ID], "desired-state": ["running"] } }),
     get<RawService[]>(docker, "/services"),
   ]);
   const there = new Set(tasks.map(({ ServiceID }) => ServiceID));
-  const bound = services.filter(({ ID, Spec }) => there.has(ID) && Spec.Labels?.[LABEL.site] && localVolumes(Spec));
-  if (bound.length === 0) return;
+  const running = services.filter(({ ID, Spec }) => there.has(ID) && localVolumes(Spec)).flatMap(siteOf);
+  const sites = [...new Set([...running, ...boundSites(services, node)])].sort();
+  if (sites.length === 0) return;
   const name = nameOf(node);
-  const sites = bound.map(({ Spec }) => Spec.Labels?.[LABEL.site] ?? "").sort();
+  const lost = node.Status.State === "down";
   throw new TerraceError("TERRACE_NODE_HAS_DATA", `${name}: the data of ${sites.join(", ")} is on its disk`, {
     where: `node ${name}`,
     why: "on another node the site would come up with an empty volume",
-    next: `keep the node; or back the site up, let it come up on another node, and restore it there`,
+    next: lost
+      ? `bring ${name} back; where its disk is lost, docs/recover.md says how the site comes up elsewhere from its backup`
+      : "keep the node; or take a backup of the site, let it come up on another node, and restore it there: docs/recover.md",
   });
 }
 
-function localVolumes({ TaskTemplate }: RawService["Spec"]): boolean {
-  const { Mounts = [] } = (TaskTemplate?.ContainerSpec ?? {}) as { Mounts?: RawMount[] };
-  return Mounts.some(({ Type, VolumeOptions }) => {
-    return Type === "volume" && VolumeOptions?.DriverConfig?.Options?.type !== "nfs";
+/** Sites that are bound to a node because their data is on its disk. */
+export function boundSites(services: RawService[], node: RawNode): string[] {
+  const name = nameOf(node);
+  const bound = services.filter(({ Spec }) => {
+    const { Placement } = (Spec.TaskTemplate ?? {}) as { Placement?: { Constraints?: string[] | null } };
+    return homeOf(Placement?.Constraints) === name && localVolumes(Spec);
   });
+  return [...new Set(bound.flatMap(siteOf))].sort();
+}
+
+function siteOf({ Spec }: RawService): string[] {
+  const site = Spec.Labels?.[LABEL.site];
+  return site === undefined ? [] : [site];
+}
+
+function localVolumes({ TaskTemplate }: RawService["Spec"]): boolean {
+  const { Mounts } = (TaskTemplate?.ContainerSpec ?? {}) as { Mounts?: RawMount[] | null };
+  return (Mounts ?? []).some(isLocal);
 }

@@ -112,6 +112,13 @@ export async function tuneSwarm(docker: Dockerode): Promise<boolean> {
   return true;
 }
 
+/** Adds labels to the Swarm as a whole. */
+export async function labelSwarm(docker: Dockerode, labels: Record<string, string>): Promise<void> {
+  const { Spec, Version } = await get<RawSwarm>(docker, "/swarm");
+  const spec = { ...Spec, Labels: { ...Spec.Labels, ...labels } };
+  await call(docker, "POST", "/swarm/update", { version: Version.Index }, spec);
+}
+
 /** Changes a node's specification; a version that moved in the meantime is read anew. */
 export async function updateNode(
   docker: Dockerode,

@@ -9,6 +9,7 @@ export { withAddresses } from "./addresses.ts";
 export { cloudInit, cloudInitNetwork } from "./cloud-init.ts";
 export { BRIDGE_RANGE, daemonConfig } from "./daemon.ts";
 export { drivers } from "./drivers/index.ts";
+export { homeConstraint, homeOf } from "./home.ts";
 export { edges, isJoined, isMultiNode, managers, spreadLabels } from "./roles.ts";
 export type {
   Availability,

@@ -5,6 +5,7 @@ import { randomSecret } from "../../modules/core/secret.ts";
 import { DATABASE_HOST, DATABASE_PART, type DatabasePart, FACTS } from "../../modules/database/index.ts";
 import { type Login, loginLabels, loginOf } from "../../modules/database/login.ts";
 import { objectName, siteStack } from "../../modules/names/index.ts";
+import { homeConstraint } from "../../modules/pool/index.ts";
 import type { ImageRef } from "../images.ts";
 import {
   hardened,
@@ -19,7 +20,6 @@ import {
   tmpfs,
   USER,
 } from "../parts.ts";
-import { homeConstraint } from "./home.ts";
 
 export interface DatabaseInputs {
   /** The node on whose disk its data is; `undefined` where there is one node. */

@@ -2,17 +2,10 @@ import type Dockerode from "dockerode";
 import { TerraceError } from "../../modules/core/errors.ts";
 import { shortHash } from "../../modules/core/hash.ts";
 import { LABEL } from "../../modules/core/labels.ts";
-import { get } from "../../modules/docker/index.ts";
+import { get, isLocal, type RawMount } from "../../modules/docker/index.ts";
 import type { Live } from "../../modules/engine/index.ts";
-import { isJoined, type Pool } from "../../modules/pool/index.ts";
+import { homeOf, isJoined, type Pool } from "../../modules/pool/index.ts";
 import type { ServiceDraft } from "../../modules/site/service.ts";
-
-/** The constraint that binds a service to the node where its data is. */
-export function homeConstraint(node: string): string {
-  return `node.labels.${LABEL.node}==${node}`;
-}
-
-const HOME = new RegExp(`^node\\.labels\\.${LABEL.node.replace(".", "\\.")} ?== ?(.+)$`);
 
 export interface HomeRequest {
   docker: Dockerode;
@@ -30,7 +23,7 @@ export interface HomeRequest {
  * @throws TerraceError `TERRACE_SITE_HOME` where that node is not one of the pool's any more: elsewhere the site would find empty volumes
  */
 export async function siteHome({ docker, pool, site, draft, live }: HomeRequest): Promise<string | undefined> {
-  const keeps = draft.volumes.length > 0 || draft.database !== undefined;
+  const keeps = draft.volumes.some(({ nfs }) => nfs === undefined) || draft.database !== undefined;
   if (!isJoined(pool) || draft.source.kind === "none" || !keeps) return undefined;
   const services = live.filter(({ kind }) => kind === "service");
   const keepers = services.filter(hasVolume);
@@ -45,7 +38,7 @@ export async function siteHome({ docker, pool, site, draft, live }: HomeRequest)
 
 interface Template {
   Placement?: { Constraints?: string[] };
-  ContainerSpec?: { Mounts?: { Type?: string }[] };
+  ContainerSpec?: { Mounts?: RawMount[] };
 }
 
 function template({ spec }: Live): Template {
@@ -53,13 +46,11 @@ function template({ spec }: Live): Template {
 }
 
 function hasVolume(service: Live): boolean {
-  return template(service).ContainerSpec?.Mounts?.some(({ Type }) => Type === "volume") ?? false;
+  return template(service).ContainerSpec?.Mounts?.some(isLocal) ?? false;
 }
 
 function boundTo(service: Live): string | undefined {
-  return template(service)
-    .Placement?.Constraints?.map((constraint) => HOME.exec(constraint)?.[1])
-    .find(Boolean);
+  return homeOf(template(service).Placement?.Constraints);
 }
 
 /** Where a service that was deployed before it was bound to a node has its task, and so its volume. */

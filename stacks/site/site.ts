@@ -5,6 +5,8 @@ import { LABEL } from "../../modules/core/labels.ts";
 import type { Secret } from "../../modules/core/secret.ts";
 import { databaseEnv } from "../../modules/database/index.ts";
 import { contentName, objectName, siteStack } from "../../modules/names/index.ts";
+import { homeConstraint } from "../../modules/pool/index.ts";
+import { volumeObject } from "../../modules/serve/index.ts";
 import type { ServiceDraft, VolumePart } from "../../modules/site/service.ts";
 import type { ImageRef } from "../images.ts";
 import {
@@ -20,7 +22,6 @@ import {
   serviceLabels,
 } from "../parts.ts";
 import { Database, type DatabaseInputs } from "./database.ts";
-import { homeConstraint } from "./home.ts";
 
 export interface SiteInputs {
   platform: string;
@@ -124,18 +125,21 @@ export class Site extends pulumi.ComponentResource {
     };
   }
 
-  #mount({ name, path }: VolumePart) {
+  #mount(volume: VolumePart) {
     const { platform, site } = this.#inputs;
-    const stack = siteStack(site);
-    const labels = labelList({ [LABEL.platform]: platform, [LABEL.stack]: stack, [LABEL.site]: site });
-    return { type: "volume", source: objectName(platform, stack, name), target: path, volumeOptions: { labels } };
+    const { source, options } = volumeObject(platform, site, volume);
+    const labels = labelList({ [LABEL.platform]: platform, [LABEL.stack]: siteStack(site), [LABEL.site]: site });
+    // What the image has in that folder is not copied to a server that others write to as well.
+    const remote = options && { driverName: "local", driverOptions: options, noCopy: true };
+    return { type: "volume", source, target: volume.path, volumeOptions: { labels, ...remote } };
   }
 }
 
 /** Swarm puts containers of one service on as many nodes as it can by itself; a preference does the same for what a label tells. */
 function placement({ spread, home, draft: { replicas, volumes } }: SiteInputs): { placement?: object } {
-  // Only what has a volume is bound to it: a site whose data is in its database runs anywhere.
-  if (home !== undefined && volumes.length > 0) return { placement: { constraints: [homeConstraint(home)] } };
+  // Only what has a volume there is bound to it: a site whose data is in its database runs anywhere.
+  if (home !== undefined && volumes.some(({ nfs }) => nfs === undefined))
+    return { placement: { constraints: [homeConstraint(home)] } };
   if (spread.length === 0 || replicas < 2) return {};
   return { placement: { prefs: spread.map((label) => `spread=node.labels.${label}`) } };
 }

@@ -4,13 +4,15 @@ import { PoolRig } from "./rig.ts";
 
 let rig: PoolRig;
 const NODES = ["n1", "n2", "n3"];
-const SITES = ["www", "finance", "health"];
+const SITES = ["www", "finance", "health", "records"];
 
 beforeAll(async () => {
   rig = await PoolRig.create(3);
   await rig.pages("www", 2);
   await rig.pages("finance", 2);
   await rig.pages("health", 1);
+  // By its name it comes to n2.
+  await rig.keeper("records");
 });
 afterAll(() => rig?.close());
 
@@ -79,13 +81,37 @@ test("a server that is lost takes no site along; it comes back with the current 
   expect([status.code, status.code === 0 ? "" : status.all]).toEqual([0, ""]);
 });
 
-test("a node that leaves the file is drained and gone, and a fourth is added", async () => {
-  await rig.add();
-  await rig.pool([
-    rig.node("n1", ["manager", "edge"]),
-    rig.node("n2", ["manager", "edge"]),
-    rig.node("n4", ["manager", "edge"]),
+test("a site with a volume is bound to the node that it is on, and that node is neither emptied nor let go", async () => {
+  await rig.keep("records", "n2", "kept.html");
+  const { sites } = JSON.parse((await rig.run(["status", "--json"])).stdout) as {
+    sites: { site: string; home?: string }[];
+  };
+  expect(sites.map(({ site, home }) => [site, home])).toEqual([
+    ["finance", undefined],
+    ["health", undefined],
+    ["records", "n2"],
+    ["www", undefined],
   ]);
+  expect((await rig.run(["status", "records"])).stdout).toMatch(/^records .* n2 \(data\)$/m);
+  const drained = await rig.run(["pool", "drain", "n2"]);
+  expect(drained.code).toBe(1);
+  expect(drained.all).toContain(
+    "n2: records cannot move, because of data on its disk or a constraint (TERRACE_NODE_HAS_DATA)",
+  );
+  expect(drained.all).toContain("terrace pool drain n2 --with-data");
+  await rig.add();
+  const [n1, n3, n4] = ["n1", "n3", "n4"].map((name) => rig.node(name, ["manager", "edge"]));
+  await rig.pool([n1, n3, n4].filter((node) => node !== undefined));
+  const { code, all: written } = await rig.run(["pool", "up", "--yes"]);
+  expect(code).toBe(1);
+  expect(written).toContain("n2: the data of records is on its disk (TERRACE_NODE_HAS_DATA)");
+  expect(written).toContain("docs/recover.md");
+  expect(await rig.nodes("n1")).toContain("n2 ready manager active");
+  expect(await rig.visit("records", "n1", 5000, "/data/kept.html")).toBe("200");
+});
+
+test("a node that leaves the file is drained and gone, and a fourth is added", async () => {
+  await rig.pool(["n1", "n2", "n4"].map((name) => rig.node(name, ["manager", "edge"])));
   const { code, all: written } = await rig.run(["pool", "up", "--yes"]);
   expect([code, code === 0 ? "" : written]).toEqual([0, ""]);
   // Where the node that left was the leader, the next one has yet to hear of the others: they are "unknown" for a moment.
@@ -95,4 +121,68 @@ test("a node that leaves the file is drained and gone, and a fourth is added", a
   const up = await rig.run(["up", "--yes"]);
   expect([up.code, up.code === 0 ? "" : up.all]).toEqual([0, ""]);
   for (const site of SITES) expect(await rig.visit(site, "n4")).toBe("200");
+});
+
+/** Visits of all sites at one server until they answer; a site's own file is there too. */
+async function answersAt(server: string, sites = SITES): Promise<void> {
+  for (const site of sites) await rig.until(site, server, 90_000);
+  expect(await rig.visit("records", server, 20_000, "/data/kept.html")).toBe("200");
+}
+
+test("with most managers lost sites go on, and the Swarm is founded anew from the one that is left", async () => {
+  const refused = await rig.run(["pool", "recover", "--confirm", rig.platform]);
+  expect(refused.code).toBe(1);
+  expect(refused.all).toContain("the Swarm has a leader: there is nothing to recover (TERRACE_POOL_HAS_QUORUM)");
+  const placed = new Map(await Promise.all(SITES.map(async (site) => [site, await rig.placed(site, "n2")] as const)));
+  for (const name of ["n1", "n4"]) await rig.servers.get(name).powerOff();
+  // Where both containers of a site were on lost servers, it is lost with them.
+  const here = SITES.filter((site) => placed.get(site)?.includes("n2"));
+  for (const site of here) expect([site, await rig.visit(site, "n2")]).toEqual([site, "200"]);
+  const status = await rig.run(["status"]);
+  expect(status.code).toBe(1);
+  expect(status.all).toContain("the Swarm has lost more than half of its managers (TERRACE_POOL_NO_QUORUM)");
+  expect(status.all).toMatch(/^records +live .* 200 .* \? /m);
+  const wrong = await rig.run(["pool", "recover", "--confirm", "another"]);
+  expect(wrong.code).toBe(2);
+  expect(wrong.all).toContain(`nothing was done: the platform is ${rig.platform}, not another (TERRACE_NOT_CONFIRMED)`);
+  expect((await rig.run(["plan"])).all).toContain("TERRACE_POOL_NO_QUORUM");
+  const recovered = await rig.run(["pool", "recover", "--confirm", rig.platform]);
+  expect([recovered.code, recovered.code === 0 ? "" : recovered.all]).toEqual([0, ""]);
+  expect(recovered.stdout).toContain("The Swarm has a leader again: n2. Taken out: n1, n4.");
+  await expect.poll(() => rig.nodes("n2")).toEqual(["n2 ready manager active"]);
+  await answersAt("n2", SITES);
+});
+
+test("the platform comes back on the servers that are left, with all images and the data", async () => {
+  await rig.add();
+  await rig.seedImages("n2");
+  await rig.pool([rig.node("n2", ["manager", "edge"]), rig.node("n5", ["worker", "edge"])]);
+  const joined = await rig.run(["pool", "up", "--yes"]);
+  expect([joined.code, joined.code === 0 ? "" : joined.all]).toEqual([0, ""]);
+  const up = await rig.run(["up", "--yes"]);
+  expect([up.code, up.code === 0 ? "" : up.all]).toEqual([0, ""]);
+  for (const server of ["n2", "n5"]) await answersAt(server);
+  expect((await rig.run(["plan"])).all).toContain("No changes");
+  expect((await rig.run(["status"])).code).toBe(0);
+});
+
+test("lost managers that come back together leave what they know and join again", async () => {
+  const back = ["n1", "n4"].map((name) => rig.servers.get(name));
+  for (const server of back) await server.powerOn();
+  // As long as they would take to elect one of them.
+  await sleep(25_000);
+  for (const s of back)
+    console.log(await s.run("docker info 2>&1 | sed -n '/Swarm/,/Runtimes/p'; docker ps; docker node ls 2>&1"));
+  await rig.pool([
+    ...["n1", "n2", "n4"].map((name) => rig.node(name, ["manager", "edge"])),
+    rig.node("n5", ["worker", "edge"]),
+  ]);
+  const { code, all: written } = await rig.run(["pool", "up", "--yes"]);
+  expect([code, code === 0 ? "" : written]).toEqual([0, ""]);
+  expect(written).toContain("n1: leaves a Swarm that knows it no longer");
+  const members = ["n1", "n2", "n4"].map((name) => `${name} ready manager active`);
+  await expect
+    .poll(() => rig.nodes("n2").catch(String), { timeout: 30_000, interval: 500 })
+    .toEqual([...members, "n5 ready worker active"]);
+  for (const server of ["n1", "n2"]) await answersAt(server);
 });

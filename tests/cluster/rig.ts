@@ -78,6 +78,31 @@ export class PoolRig {
     await this.site(name, { title: name, kind, domains: [name], serve, scale: { replicas }, ...more });
   }
 
+  /** A site with a volume of its own, whose files it serves. */
+  async keeper(name: string): Promise<void> {
+    const { static: server } = await platformImages({});
+    const recipe = [
+      `FROM ${server.reference}`,
+      "USER 0:0",
+      "RUN install -d -o 10001 -g 10001 /srv/www/data && echo keeper >/srv/www/index.html",
+      "USER 10001:10001",
+    ];
+    await this.write(`apps/${name}/Dockerfile`, `${recipe.join("\n")}\n`);
+    const volumes = [{ name: "data", path: "/srv/www/data", size: "1MiB" }];
+    await this.site(name, {
+      title: name,
+      kind: "service",
+      domains: [name],
+      serve: { image: { build: `apps/${name}`, volumes } },
+    });
+  }
+
+  /** Leaves a file in the volume of a site, which a visitor then finds at `/data/FILE`. */
+  async keep(site: string, server: string, file: string): Promise<void> {
+    const container = `$(docker ps -qf label=com.docker.swarm.service.name=${this.platform}-site-${site}_web)`;
+    await this.servers.get(server).run(`docker exec ${container} sh -c 'echo kept >/srv/www/data/${file}'`);
+  }
+
   site(name: string, content: object): Promise<void> {
     return this.write(`site-configs/${name}.yaml`, stringify(content));
   }
@@ -114,12 +139,21 @@ export class PoolRig {
   }
 
   /** The status of a visit through the edge of a server, over TLS, checked against the root; the fault's text where there is none. */
-  visit(site: string, server: string, limit = 20_000): Promise<string> {
+  visit(site: string, server: string, limit = 20_000, path = "/"): Promise<string> {
     const host = `${site}.pool.localhost`;
     const address = this.servers.get(server).address;
     return new Promise((resolve) => {
       const call = https.request(
-        { host: address, port: 443, servername: host, headers: { host }, ca: this.ca, agent: false, timeout: limit },
+        {
+          host: address,
+          port: 443,
+          path,
+          servername: host,
+          headers: { host },
+          ca: this.ca,
+          agent: false,
+          timeout: limit,
+        },
         (answer) => {
           answer.resume();
           answer.on("end", () => resolve(String(answer.statusCode)));

@@ -44,6 +44,8 @@ test("a new site with data gets an active node, the same each time", async () =>
 test("a site without data, and one machine, bind nothing", async () => {
   expect(await ask([], { draft: { ...draft, volumes: [] } })).toBeUndefined();
   expect(await ask([], { pool: { ...pool, driver: "local" } })).toBeUndefined();
+  const nfs = { server: "10.0.0.20", path: "/exports", options: [] };
+  expect(await ask([], { draft: { ...draft, volumes: [{ ...volumes[0], nfs }] } })).toBeUndefined();
 });
 
 test("a site whose node left the pool is refused", async () => {
