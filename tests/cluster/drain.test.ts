@@ -117,7 +117,7 @@ test(
 /** The tags of a site's images in the registry. */
 async function images(site: string): Promise<string[]> {
   const url = `http://127.0.0.1:5325/v2/${rig.platform}/site-${site}/tags/list`;
-  return (JSON.parse(await rig.servers.get("n2").run(`curl -s ${url}`)) as { tags: string[] }).tags;
+  return (JSON.parse(await rig.servers.get("n1").run(`curl -s ${url}`)) as { tags: string[] }).tags;
 }
 
 function other(first: string, second: string): string {
@@ -166,6 +166,20 @@ test(
     const missing = await rig.run(["pool", "drain", "n9"]);
     expect(missing.code).toBe(2);
     expect(missing.all).toContain("there is no node n9 in the Swarm (TERRACE_NO_SUCH_NODE)");
+  },
+  5 * MINUTE,
+);
+
+test(
+  "a volume on NFS is mounted on whatever node, as its file says; where that fails the site is refused with the reason",
+  async () => {
+    await rig.keeper("shared", { server: "127.0.0.1", path: "/exports/shared", options: ["nfsvers=4.1", "soft"] });
+    const { code, all } = await rig.run(["up", "shared", "--yes"]);
+    expect(code).toBe(1);
+    expect(all).toContain("(TERRACE_SITE_DOWN)");
+    // Nobody exports it, and a kernel may have no NFS at all.
+    expect(all).toMatch(/mount :\/exports\/shared:\S+, data: addr=127\.0\.0\.1,nfsvers=4\.1,soft/);
+    await rig.remove("site-configs/shared.yaml");
   },
   5 * MINUTE,
 );

@@ -79,7 +79,7 @@ export class PoolRig {
   }
 
   /** A site with a volume of its own, whose files it serves. */
-  async keeper(name: string): Promise<void> {
+  async keeper(name: string, nfs?: object): Promise<void> {
     const { static: server } = await platformImages({});
     const recipe = [
       `FROM ${server.reference}`,
@@ -88,7 +88,7 @@ export class PoolRig {
       "USER 10001:10001",
     ];
     await this.write(`apps/${name}/Dockerfile`, `${recipe.join("\n")}\n`);
-    const volumes = [{ name: "data", path: "/srv/www/data", size: "1MiB" }];
+    const volumes = [{ name: "data", path: "/srv/www/data", size: "1MiB", nfs }];
     await this.site(name, {
       title: name,
       kind: "service",
@@ -105,6 +105,10 @@ export class PoolRig {
 
   site(name: string, content: object): Promise<void> {
     return this.write(`site-configs/${name}.yaml`, stringify(content));
+  }
+
+  async remove(path: string): Promise<void> {
+    await rm(join(this.folder, path));
   }
 
   async write(path: string, text: string): Promise<void> {
