@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { TerraceError } from "../core/errors.ts";
 import { LABEL } from "../core/labels.ts";
+import { get } from "../docker/index.ts";
 import { type SwarmInfo, swarmStep } from "../host/index.ts";
 import type { NodeEngine } from "./engine.ts";
 import { type RawNode, type RawSwarm, readSwarm } from "./swarm.ts";
@@ -41,7 +42,12 @@ async function patientSwarm({ docker }: NodeEngine): Promise<RawSwarm | undefine
 }
 
 /** What a node that is no manager with a leader of its own belongs to, seen from our Swarm. */
-export function belonging(engine: NodeEngine, info: SwarmInfo, live: RawNode[], addresses: string[]): Belonging {
+export async function belonging(
+  engine: NodeEngine,
+  info: SwarmInfo,
+  live: RawNode[],
+  { addresses, platform }: { addresses: string[]; platform: string },
+): Promise<Belonging> {
   if (info.LocalNodeState === "inactive") return "none";
   if (info.LocalNodeState === "locked") swarmStep(info);
   const known = live.some(({ ID }) => ID === info.NodeID);
@@ -49,7 +55,15 @@ export function belonging(engine: NodeEngine, info: SwarmInfo, live: RawNode[], 
   const remotes = (info.RemoteManagers ?? []).map(({ Addr }) => Addr.slice(0, Addr.lastIndexOf(":")));
   const ours = remotes.every((address) => addresses.includes(address.replace(/^\[|\]$/g, "")));
   if (known || (ours && remotes.length > 0)) return "stale";
+  // One that its Swarm has thrown out may know no manager any more; what it keeps on its disk tells whose it was.
+  if (remotes.length === 0 && (await holdsVolumes(engine, platform))) return "stale";
   throw foreign(engine, `its managers are ${remotes.join(", ") || "unknown"}`);
+}
+
+async function holdsVolumes({ docker }: NodeEngine, platform: string): Promise<boolean> {
+  const filters = { label: [`${LABEL.platform}=${platform}`] };
+  const { Volumes } = await get<{ Volumes: object[] | null }>(docker, "/volumes", { filters });
+  return (Volumes ?? []).length > 0;
 }
 
 /**

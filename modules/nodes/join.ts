@@ -191,14 +191,15 @@ async function shape(pool: Pool, manager: Ready, members: Member[], options: Joi
   return Promise.all(gone.map((node) => sendAway(node, lead, options)));
 }
 
-async function join(pool: Pool, member: Ready, manager: Ready, { report, signal }: JoinOptions): Promise<void> {
+async function join(pool: Pool, member: Ready, manager: Ready, options: JoinOptions): Promise<void> {
+  const { report, signal, platform } = options;
   const info = await settled(member.engine);
   const addresses = pool.nodes.flatMap(({ address }) => address ?? []);
   const live = await listNodes(manager.engine.docker);
   const say = (line: string) => report(member.node.name, line);
   const state = member.outdated
     ? await comesBack(member.engine, info, live, { signal, report: say })
-    : belonging(member.engine, info, live, addresses);
+    : await belonging(member.engine, info, live, { addresses, platform });
   if (state === "manager" || state === "worker") return;
   if (state === "stale") {
     report(member.node.name, "leaves a Swarm that knows it no longer");
