@@ -151,6 +151,9 @@ function taskFault({ Status }: RawTask): string {
   const code = Status.ContainerStatus?.ExitCode;
   if (Status.State === "rejected") return `Swarm rejected its task: ${Status.Err ?? Status.Message}`;
   if (/unhealthy/.test(Status.Err ?? "")) return "its health check failed";
+  // Its exit code, 128, would say nothing: there was no program yet, e.g. because a volume could not be mounted.
+  const unstarted = /^starting container failed: (.+)/.exec(Status.Err ?? "")?.[1];
+  if (unstarted !== undefined) return `its container does not start: ${unstarted}`;
   if (code !== undefined && code !== 0) return `its container exited with code ${code}`;
   if (Status.State === "complete") return "its container exited by itself";
   return `its task failed: ${Status.Err ?? Status.Message}`;

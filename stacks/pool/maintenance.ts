@@ -41,6 +41,7 @@ export async function drain(name: string, withData: boolean, run: Maintenance): 
     return run.report(`${name} is drained already`);
   const { movable, bound } = sorted(pool, node);
   requireData(node, bound, withData);
+  for (const { name, site } of bound) if (site === "") run.report(`${name} stays on ${node.name}, and stops with it`);
   requireRoom(pool, node);
   if (node.availability === "active") await setAvailability(node, "pause", run);
   run.report(`${name} gets no new containers`);
@@ -90,12 +91,11 @@ function sorted(pool: PoolState, node: NodeState): { movable: ServiceState[]; bo
   return { movable: there.filter((service) => !isBound(service)), bound: there.filter(isBound) };
 }
 
+/** The platform's own, like the registry, may be away for a while: no site needs it to go on. */
 function requireData(node: NodeState, bound: ServiceState[], withData: boolean): void {
-  if (bound.length === 0 || withData) return;
-  const names = bound
-    .map(({ site, name }) => site || name)
-    .sort()
-    .join(", ");
+  const sites = new Set(bound.flatMap(({ site }) => (site === "" ? [] : site)));
+  if (sites.size === 0 || withData) return;
+  const names = [...sites].sort().join(", ");
   throw new TerraceError(
     "TERRACE_NODE_HAS_DATA",
     `${node.name}: ${names} cannot move, because of data on its disk or a constraint`,

@@ -163,6 +163,11 @@ test(
     expect(all).toContain("site-configs/broken.yaml");
     expect(code).toBe(0);
     for (const name of ["n1", "n2", "n3"]) expect(stdout).toMatch(new RegExp(`^${name} .*GiB`, "m"));
+    // The registry is bound to its server, and no site needs it to go on.
+    const first = await rig.run(["pool", "drain", "n1"]);
+    expect([first.code, first.code === 0 ? "" : first.all]).toEqual([0, ""]);
+    expect(first.all).toContain(`${rig.platform}-registry_store stays on n1, and stops with it`);
+    expect((await rig.run(["pool", "activate", "n1"])).code).toBe(0);
     const missing = await rig.run(["pool", "drain", "n9"]);
     expect(missing.code).toBe(2);
     expect(missing.all).toContain("there is no node n9 in the Swarm (TERRACE_NO_SUCH_NODE)");
@@ -178,7 +183,7 @@ test(
     expect(code).toBe(1);
     expect(all).toContain("(TERRACE_SITE_DOWN)");
     // Nobody exports it, and a kernel may have no NFS at all.
-    expect(all).toMatch(/mount :\/exports\/shared:\S+, data: addr=127\.0\.0\.1,nfsvers=4\.1,soft/);
+    expect(all).toMatch(/does not start: .*mount :\/exports\/shared:\S+, data: addr=127\.0\.0\.1,nfsvers=4\.1,soft/);
     await rig.remove("site-configs/shared.yaml");
   },
   5 * MINUTE,
