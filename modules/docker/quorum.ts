@@ -10,7 +10,7 @@ const LEADERLESS =
 /** Whether an answer of the Engine API says that its Swarm has no leader just now. */
 export function isLeaderless(error: unknown): boolean {
   const { statusCode, message } = error as { statusCode?: number; message?: string };
-  return (statusCode === 500 || statusCode === 503) && LEADERLESS.test(message ?? "");
+  return statusCode === 500 && LEADERLESS.test(message ?? "");
 }
 
 /**
