@@ -106,6 +106,7 @@ async function letGo(engine: NodeEngine, { signal, report }: RecoverOptions): Pr
     await removeNode(node.ID, { docker, signal, report: () => report(`${nameOf(node)}: is taken out of the Swarm`) });
     recovered.removed.push(nameOf(node));
   }
+  recovered.removed.sort();
   await reported(
     engine,
     others.filter((node) => !managers.includes(node)),
