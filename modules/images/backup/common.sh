@@ -7,7 +7,7 @@ WORDS=/tmp/words
 : >"$WORDS"
 # restic's collector is to work hard only near the limit of this container (cgroup 2, or 1), not all the time.
 limit=$(cat /sys/fs/cgroup/memory.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null)
-[[ $limit =~ ^[0-9]+$ ]] && export GOMEMLIMIT=$((limit / 4 * 3))
+[[ $limit =~ ^[0-9]+$ ]] && export GOMEMLIMIT=$((limit / 2))
 export RESTIC_CACHE_DIR=/cache RESTIC_PROGRESS_FPS=0.2 RESTIC_COMPRESSION=auto HOME=/tmp LC_ALL=C.UTF-8
 
 # A job that is told to stop passes that on, so that restic takes its lock away; the result then says so.
