@@ -9,7 +9,6 @@ import { stringify } from "yaml";
 import { appSite, writeApp } from "../support/app.ts";
 import { inContainer } from "../support/containers.ts";
 import { guestbookSite, writeGuestbook } from "../support/guestbook.ts";
-import { keepingSharedImages } from "../support/shared-images.ts";
 import { Workspace } from "../support/workspace.ts";
 
 let workspace: Workspace;
@@ -168,14 +167,14 @@ test("the key is given out sealed; after its rotation another one opens the repo
 }, 300_000);
 
 test("a cluster that was lost with its keys is rebuilt from the files, the repository and the escrowed key", async () => {
-  const { visitor, docker, name } = workspace;
+  const { visitor, name } = workspace;
   await visitor.get("notes", "/set/precious");
   const identity = await generateX25519Identity();
   const sealed = await workspace.run("backup", "key", "export", "--to", await identityToRecipient(identity));
   await workspace.write("backup-key.age", sealed.stdout);
   await workspace.write("key.txt", `${identity}\n`);
   expect((await workspace.run("backup", "run", "notes", "book")).code).toBe(0);
-  const lost = await keepingSharedImages(docker, () => workspace.run("destroy", "--confirm", name, "--volumes"));
+  const lost = await workspace.run("destroy", "--confirm", name, "--volumes");
   expect(lost.code, lost.all).toBe(0);
   expect(await workspace.cluster.everything()).toEqual([]);
   await workspace.remove("site-configs/book-old.yaml");

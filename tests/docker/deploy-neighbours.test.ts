@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { appSite, writeApp } from "../support/app.ts";
 import { removePlatform } from "../support/cleanup.ts";
 import { uniquePlatform } from "../support/names.ts";
-import { keepingSharedImages } from "../support/shared-images.ts";
 import { Workspace } from "../support/workspace.ts";
 
 describe("neighbours on one Swarm", () => {
@@ -82,9 +81,7 @@ describe("neighbours on one Swarm", () => {
     }
     expect(await one.cluster.snapshot()).toEqual(mine);
     expect((await one.visitor.get("mailbox", "/set/letter")).body).toBe("kept");
-    const { code, stdout, all } = await keepingSharedImages(one.docker, () =>
-      one.run("destroy", "--confirm", one.name),
-    );
+    const { code, stdout, all } = await one.run("destroy", "--confirm", one.name);
     expect(code, all).toBe(0);
     expect(stdout).toContain("Its volumes are kept");
     expect(Object.keys(await one.cluster.snapshot()).sort()).toEqual([

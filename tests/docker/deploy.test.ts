@@ -6,6 +6,7 @@ import { toLive } from "../../modules/engine/index.ts";
 import { specHash } from "../../modules/engine/normal.ts";
 import { appSite, writeApp } from "../support/app.ts";
 import { startOldServer } from "../support/old-server.ts";
+import type { Load } from "../support/visitor.ts";
 import { staticSite, Workspace } from "../support/workspace.ts";
 
 const RETIRE = { redirect: "2026-01-05", to: "https://www.example.gov.cn/mailbox" };
@@ -36,7 +37,13 @@ describe("the life of a cluster, from nothing", () => {
     await workspace.site("records", { ...staticSite("records"), serve: { proxy: old.url } });
   });
 
+  /** Visitors of every site, while sites are added, changed, scaled, retired and removed. */
+  const loads = new Map<string, Load>();
+  const visitFromNow = (site: string, good = [200]) => loads.set(site, workspace.visitor.steadily(site, { good }));
+  const failures = () => [...loads.values()].flatMap(({ load }) => load.failures);
+
   afterAll(async () => {
+    for (const { stop } of loads.values()) await stop();
     old?.stop();
     await workspace?.destroy();
   });
@@ -160,6 +167,9 @@ describe("the life of a cluster, from nothing", () => {
   });
 
   test("one more file is one more site, and nobody else notices", async () => {
+    for (const site of ["www", "records"]) visitFromNow(site);
+    // It is retired below, and taken back.
+    visitFromNow("mailbox", [200, 301]);
     const before = await othersThan("culture");
     await workspace.pages("culture", "dances");
     const plan = await workspace.run("plan", "--detailed-exitcode");
@@ -170,6 +180,8 @@ describe("the life of a cluster, from nothing", () => {
     expect(stdout).toContain(`✓ ${workspace.visitor.url("culture")}`);
     expect((await workspace.visitor.get("culture")).body).toContain("dances");
     expect(await othersThan("culture")).toEqual(before);
+    visitFromNow("culture");
+    expect(failures()).toEqual([]);
   });
 
   test("a page changes under load without one failed request", async () => {
@@ -185,6 +197,22 @@ describe("the life of a cluster, from nothing", () => {
     expect(now.length).toBe(2);
     expect(now.filter((id) => tasks.includes(id))).toEqual([]);
     expect(await othersThan("finance")).toEqual(before);
+    visitFromNow("finance");
+    expect(failures()).toEqual([]);
+  });
+
+  test("a site gets more containers and fewer again without one failed request", async () => {
+    const redirects = [
+      { from: "/old/*", to: "/new/:splat" },
+      { from: "/gone", to: "/", status: 302 },
+    ];
+    for (const replicas of [3, 2]) {
+      await workspace.site("finance", staticSite("finance", { scale: { replicas }, redirects }));
+      const { code, all } = await workspace.up();
+      expect(code, all).toBe(0);
+      expect(await workspace.cluster.tasks(workspace.cluster.web("finance"))).toHaveLength(replicas);
+    }
+    expect(failures()).toEqual([]);
   });
 
   test("a redirect's line removed removes that redirect and nothing else", async () => {
@@ -203,6 +231,7 @@ describe("the life of a cluster, from nothing", () => {
     expect(await visitor.get("finance", "/gone")).toMatchObject({ status: 404 });
     expect(await visitor.get("finance", "/old/a/b")).toMatchObject({ status: 301, location: "/new/a/b" });
     expect(await othersThan()).toEqual(before);
+    expect(failures()).toEqual([]);
   });
 
   test("a retired site redirects on all its names, keeps its volume, and can be taken back with its data", async () => {
@@ -222,6 +251,7 @@ describe("the life of a cluster, from nothing", () => {
     expect(back.code, back.all).toBe(0);
     expect((await visitor.get("mailbox", "/get")).body).toBe("letter");
     expect(await othersThan("mailbox")).toEqual(before);
+    expect(failures()).toEqual([]);
   });
 
   test("a live site's file that vanished is refused, a retired one's is not", async () => {
@@ -235,6 +265,7 @@ describe("the life of a cluster, from nothing", () => {
     expect(await cluster.snapshot()).toEqual(before);
     await workspace.site("mailbox", mailbox({ retire: { ...RETIRE, to: "https://www.example.gov.cn/" } }));
     expect((await workspace.up()).code).toBe(0);
+    await loads.get("mailbox")?.stop();
     await workspace.remove("site-configs/mailbox.yaml");
     const gone = await workspace.up();
     expect(gone.code, gone.all).toBe(0);
@@ -242,6 +273,9 @@ describe("the life of a cluster, from nothing", () => {
     expect(await cluster.volumes()).toContain(`${name}-site-mailbox_data`);
     expect((await visitor.get("finance")).status).toBe(200);
     expect((await workspace.run("plan", "--detailed-exitcode")).code).toBe(0);
+    for (const { stop } of loads.values()) await stop();
+    expect(failures()).toEqual([]);
+    for (const [site, { load }] of loads) expect(load.requests, site).toBeGreaterThan(500);
   });
 
   test("a site without a task is told to be back soon, and status says which", async () => {

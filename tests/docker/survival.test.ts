@@ -3,9 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { connect } from "../../modules/docker/index.ts";
-import { platformImages } from "../../stacks/images.ts";
 import { engineObstacle } from "../support/engine.ts";
 import { PrivateEngine } from "../support/private-engine.ts";
+import { requireServingImages } from "../support/serving-images.ts";
 import { Workspace } from "../support/workspace.ts";
 
 const obstacle = await engineObstacle();
@@ -21,9 +21,9 @@ let extra: string[] = [];
 beforeAll(async () => {
   if (obstacle !== undefined) return;
   main = await connect();
-  await requireSharedImages();
+  const references = await requireServingImages(main);
   engine = await PrivateEngine.start(DISK);
-  await engine.copyImages(main, await sharedReferences());
+  await engine.copyImages(main, references);
   await engine.docker.swarmInit({ ListenAddr: "127.0.0.1:2377", AdvertiseAddr: "127.0.0.1", ForceNewCluster: false });
   process.env.DOCKER_HOST = `unix://${engine.socket}`;
   workspace = await Workspace.create();
@@ -38,23 +38,6 @@ afterAll(async () => {
   await workspace?.remove(".");
   await engine?.destroy();
 }, 60_000);
-
-/** The shared images that these sites need: its disk has no room for those of databases and backups. */
-async function sharedReferences(): Promise<string[]> {
-  const images = await platformImages({} as never);
-  return [images.base, images.static.reference, images.edge.reference];
-}
-
-/** Where the engine of the other tests never made them, a platform is brought up that does. */
-async function requireSharedImages(): Promise<void> {
-  const there = new Set((await main.listImages()).flatMap(({ RepoTags }) => RepoTags ?? []));
-  if ((await sharedReferences()).every((reference) => there.has(reference))) return;
-  const maker = await Workspace.create();
-  await maker.pages("www", "makes images");
-  const { code, all } = await maker.up();
-  expect(code, all).toBe(0);
-  await maker.destroy();
-}
 
 async function edition(number: number): Promise<void> {
   for (const site of SITES) await workspace.pages(site, `${site}, edition ${number}`);

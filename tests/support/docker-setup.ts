@@ -2,6 +2,7 @@ import { connect } from "../../modules/docker/client.ts";
 import { ensureDocker, ensureSwarm } from "../../modules/host/index.ts";
 import { removeAbandoned } from "./cleanup.ts";
 import { removeAbandonedServers } from "./servers.ts";
+import { holdSharedImages } from "./shared-images.ts";
 
 const report = (line: string) => process.stderr.write(`${line}\n`);
 
@@ -15,7 +16,9 @@ export default async function setup(): Promise<() => Promise<void>> {
   const { initialised } = await ensureSwarm(docker, { report });
   await removeAbandoned(docker);
   await removeAbandonedServers();
+  const letGo = await holdSharedImages(docker);
   return async () => {
+    await letGo();
     await removeAbandoned(docker);
     await removeAbandonedServers();
     if (!initialised || (await docker.listServices()).length > 0) return;

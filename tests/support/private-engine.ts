@@ -34,14 +34,18 @@ export class PrivateEngine {
     this.docker = new Dockerode({ socketPath: this.socket });
   }
 
-  /** @param megabytes size of its disk */
-  static async start(megabytes: number): Promise<PrivateEngine> {
+  /**
+   * @param megabytes size of its disk
+   * @param usr a folder that it and what it starts have in the place of /usr: another release's programs
+   */
+  static async start(megabytes: number, usr?: string): Promise<PrivateEngine> {
     const folder = await mkdtemp(join(tmpdir(), "terrace-private-"));
     await mkdir(join(folder, "data"));
     // A process that does nothing keeps the namespaces while the daemon is away.
     const loopback = `perl -MSocket -e 'socket(S,AF_INET,SOCK_DGRAM,0); $r=pack("a16sx14","lo",65); ioctl(S,0x8914,$r) or die $!'`;
     const mounts = `mount -t tmpfs tmpfs /run && mount -t tmpfs -o size=${megabytes}m tmpfs ${folder}/data`;
-    const script = `${mounts} && ${loopback} && echo ready && exec sleep infinity`;
+    const programs = usr === undefined ? "true" : `mount --bind ${usr} /usr`;
+    const script = `${mounts} && ${loopback} && ${programs} && echo ready && exec sleep infinity`;
     const options = ["--net", "--mount", "--propagation", "private", "sh", "-c", script];
     const holder = spawn("unshare", options, { stdio: ["ignore", "pipe", "inherit"] });
     await Promise.race([once(holder.stdout, "data"), once(holder, "exit")]);

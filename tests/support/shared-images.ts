@@ -1,25 +1,19 @@
 import type Dockerode from "dockerode";
+import { LABEL } from "../../modules/core/labels.ts";
+import { removePlatform } from "./cleanup.ts";
 import { uniquePlatform } from "./names.ts";
 
-const SHARED = "127.0.0.1:5325/terrace/";
-
 /**
- * The last platform of an engine takes the images along that all platforms share. The tests of one run make them once: they are put
- * back after `work`.
+ * The last platform of an engine takes the images along that all platforms share. Tests make them once: as long as this platform of a
+ * single service that does nothing is there, no other one is the last.
  */
-export async function keepingSharedImages<T>(docker: Dockerode, work: () => Promise<T>): Promise<T> {
-  const images = (await docker.listImages()).flatMap(({ Id, RepoTags }) =>
-    (RepoTags ?? []).filter((tag) => tag.startsWith(SHARED)).map((tag) => ({ Id, tag })),
-  );
-  const repo = uniquePlatform();
-  for (const [index, { Id }] of images.entries()) await docker.getImage(Id).tag({ repo, tag: String(index) });
-  try {
-    return await work();
-  } finally {
-    for (const [index, { Id, tag }] of images.entries()) {
-      const at = tag.lastIndexOf(":");
-      await docker.getImage(Id).tag({ repo: tag.slice(0, at), tag: tag.slice(at + 1) });
-      await docker.getImage(`${repo}:${index}`).remove();
-    }
-  }
+export async function holdSharedImages(docker: Dockerode): Promise<() => Promise<void>> {
+  const platform = uniquePlatform();
+  await docker.createService({
+    Name: `${platform}-holder`,
+    Labels: { [LABEL.platform]: platform },
+    TaskTemplate: { ContainerSpec: { Image: "none" } },
+    Mode: { Replicated: { Replicas: 0 } },
+  });
+  return () => removePlatform(docker, platform);
 }

@@ -12,12 +12,27 @@ export interface Answer {
 /** What a load saw. */
 export interface LoadReport {
   requests: number;
-  /** Every answer but 200, and every error. */
+  /** Every other answer than a good one, and every error, with its time. */
   failures: string[];
   /** Bodies in the order in which they first appeared. */
   bodies: string[];
   /** Requests sent again because the kept connection they went out on was just being closed: what every browser does by itself. */
   again: number;
+}
+
+/** Visits that go on until they are stopped. */
+export interface Load {
+  /** What they have seen so far. */
+  load: LoadReport;
+  stop(): Promise<void>;
+}
+
+interface Visits {
+  /** ms from one visit to the next. */
+  every: number;
+  good: number[];
+  load: LoadReport;
+  state: { done: boolean };
 }
 
 /** Someone who visits a platform's sites as a browser would, trusting its root alone. */
@@ -97,44 +112,56 @@ export class Visitor {
     }
   }
 
-  /** Visits a page all the time, `rate` times a second over kept connections, until `work` is done and a second longer. */
+  /** Visits a site's home page all the time, `rate` times a second over kept connections, until `work` is done and a second longer. */
   async during<T>(name: string, work: () => Promise<T>, rate = 200): Promise<{ result: T; load: LoadReport }> {
-    const load: LoadReport = { requests: 0, failures: [], bodies: [], again: 0 };
-    const agent = new https.Agent({ keepAlive: true, maxSockets: 8 });
-    this.#agents.push(agent);
-    const state = { done: false };
-    const workers = 4;
-    const visits = Array.from({ length: workers }, () =>
-      this.#visitOnAndOn(name, agent, (1000 * workers) / rate, load, state),
-    );
+    const { load, stop } = this.steadily(name, { rate });
     try {
       await sleep(500);
       const result = await work();
       await sleep(1000);
       return { result, load };
     } finally {
-      state.done = true;
-      await Promise.all(visits);
-      agent.destroy();
+      await stop();
     }
   }
 
-  async #visitOnAndOn(name: string, agent: https.Agent, every: number, load: LoadReport, state: { done: boolean }) {
+  /** Visits a site's home page over kept connections until it is told to stop. `good` are the statuses that are no failures. */
+  steadily(name: string, { rate = 50, good = [200] }: { rate?: number; good?: number[] } = {}): Load {
+    const load: LoadReport = { requests: 0, failures: [], bodies: [], again: 0 };
+    const agent = new https.Agent({ keepAlive: true, maxSockets: 8 });
+    this.#agents.push(agent);
+    const state = { done: false };
+    const workers = 4;
+    const every = (1000 * workers) / rate;
+    const visits = Array.from({ length: workers }, () => this.#visitOnAndOn(name, agent, { every, good, load, state }));
+    const stop = async () => {
+      state.done = true;
+      await Promise.all(visits);
+      agent.destroy();
+    };
+    return { load, stop };
+  }
+
+  async #visitOnAndOn(name: string, agent: https.Agent, { every, good, load, state }: Visits) {
     while (!state.done) {
       const started = performance.now();
+      const when = `${name} at ${new Date().toISOString()}`;
       try {
         const { status, body } = await this.#getAsBrowsersDo(name, agent, load);
-        if (status !== 200) load.failures.push(`${status}`);
+        if (!good.includes(status)) load.failures.push(`${when}: ${status}`);
         else if (!load.bodies.includes(body)) load.bodies.push(body);
       } catch (error) {
-        load.failures.push(String(error));
+        load.failures.push(`${when}: ${error}`);
       }
       load.requests++;
       await sleep(Math.max(0, every - (performance.now() - started)));
     }
   }
 
-  /** A server may close an idle connection at the very moment in which a request goes out on it (RFC 9112, 9.3.1). */
+  /**
+   * A server may close an idle connection at the very moment in which a request goes out on it (RFC 9112, 9.3.1): the request is then
+   * sent again, on a new one, for the server closes all of its idle connections at once.
+   */
   async #getAsBrowsersDo(name: string, agent: https.Agent, load: LoadReport): Promise<Answer> {
     try {
       return await this.get(name, "/", agent);
@@ -142,7 +169,7 @@ export class Visitor {
       const { code, reused } = error as NodeJS.ErrnoException & { reused?: boolean };
       if (reused !== true || (code !== "ECONNRESET" && code !== "EPIPE")) throw error;
       load.again++;
-      return await this.get(name, "/", agent);
+      return await this.get(name);
     }
   }
 

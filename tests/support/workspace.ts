@@ -10,7 +10,6 @@ import { Cluster } from "./cluster.ts";
 import { uniquePlatform } from "./names.ts";
 import { freePorts } from "./ports.ts";
 import { freeRanges } from "./ranges.ts";
-import { keepingSharedImages } from "./shared-images.ts";
 import { ROOT } from "./sources.ts";
 import { Visitor } from "./visitor.ts";
 
@@ -153,9 +152,7 @@ export class Workspace {
   async destroy(): Promise<void> {
     this.visitor.close();
     try {
-      const { code, all } = await keepingSharedImages(this.docker, () =>
-        this.run("destroy", "--confirm", this.name, "--volumes"),
-      );
+      const { code, all } = await this.run("destroy", "--confirm", this.name, "--volumes");
       if (code !== 0) throw new Error(`terrace destroy ended with ${code}:\n${all}`);
       const left = await this.cluster.everything();
       if (left.length > 0) throw new Error(`left behind by terrace destroy: ${left.join(", ")}`);
