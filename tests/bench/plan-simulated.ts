@@ -6,7 +6,7 @@ import { carryOut, idsOf } from "../../modules/engine/index.ts";
 import { loadWorkspace } from "../../modules/workspace/index.ts";
 import { makePlan } from "../../stacks/plan.ts";
 import { EngineApi } from "../support/engine-api.ts";
-import { median, repeat, requireDone, runTerrace, type Timed } from "./measure.ts";
+import { median, repeat, requireDone, runTerrace, runTimed, type Timed } from "./measure.ts";
 import type { Result } from "./report.ts";
 import { siteNames, writeSites } from "./sites.ts";
 
@@ -53,7 +53,7 @@ async function measure(folder: string, api: EngineApi, count: number, rounds: nu
     return { ...run, calls: api.calls.length, busy: api.busy };
   };
   const first = await plan();
-  const again = await repeat(Math.max(rounds, 3), () => plan());
+  const again = await repeat(Math.max(rounds, 3), async () => ({ ...(await plan()), alone: await parsed(folder) }));
   const weighed = await plan(true);
   const firstWeighed = await forgetful(folder, () => plan(true));
   const what = `plan, no change, ${count} simulated sites`;
@@ -66,6 +66,7 @@ async function measure(folder: string, api: EngineApi, count: number, rounds: nu
       value: median(again.map(({ wall }) => wall)),
       unit: "ms",
       ...(budget && { budget: { limit: 1000, text: "<= 1.0 s" } }),
+      peer: { name: "reading the files with yaml alone", value: median(again.map(({ alone }) => alone)) },
       note: `median of ${again.length}; ${answering.toFixed(0)} ms of it the simulated API`,
     },
     {
@@ -78,6 +79,18 @@ async function measure(folder: string, api: EngineApi, count: number, rounds: nu
     { what: `${what}: wall, nothing remembered`, value: first.wall, unit: "ms", note: "every program evaluated, once" },
     { what: `${what}: peak memory, nothing remembered`, value: paused(firstWeighed), unit: "MiB" },
   ];
+}
+
+/** Reads and parses the site files and does nothing with them: what the speed of the machine makes of that. */
+const PARSE = `import { readdirSync, readFileSync } from "node:fs";
+import { parse } from "${import.meta.resolve("yaml")}";
+for (const file of readdirSync("site-configs")) parse(readFileSync("site-configs/" + file, "utf8"));`;
+
+/** ms of a process that only parses the site files. */
+async function parsed(cwd: string): Promise<number> {
+  const run = await runTimed(process.execPath, ["--input-type=module", "-e", PARSE], { cwd });
+  requireDone(run, "parsing the site files");
+  return run.wall;
 }
 
 /** Does something without what earlier plans evaluated. */
