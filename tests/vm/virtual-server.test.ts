@@ -2,16 +2,19 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type Dockerode from "dockerode";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { connectPool, joinPool, listNodes } from "../../modules/nodes/index.ts";
 import { cloudInit, cloudInitNetwork, type Pool, type PoolNode } from "../../modules/pool/index.ts";
 import { Connection, learnHostKey } from "../../modules/ssh/index.ts";
+import { desiredOfSite } from "../support/desired.ts";
 import { Servers } from "../support/servers.ts";
 import { buildDisk, type Disk, requireTools, VirtualServer } from "../support/virtual-server.ts";
 
 /*
  * One real virtual server, from nothing: a Debian disk, the very cloud-init document that the libvirt stack puts into its seed, and the
- * code of `terrace pool up` that waits for it and joins it to a Swarm with another server. Without KVM this takes minutes.
+ * code of `terrace pool up` that waits for it and joins it to a Swarm with another server. Its kernel has NFS, which that of the machine
+ * may not have: what the plan of a site makes of a volume on NFS is mounted here. Without KVM this takes minutes.
  */
 const MINUTE = 60_000;
 const LIMIT = 90 * MINUTE;
@@ -27,9 +30,14 @@ let server: VirtualServer | undefined;
 let pool: Pool;
 const signal = new AbortController().signal;
 
-function node(name: string, address: string, roles: PoolNode["roles"]): PoolNode {
+function node(
+  name: string,
+  address: string,
+  roles: PoolNode["roles"],
+  availability: PoolNode["availability"],
+): PoolNode {
   const ssh = { user: "root", port: 22, key: "pool" };
-  return { name, address, roles, labels: {}, availability: "active", ssh, machine: undefined };
+  return { name, address, roles, labels: {}, availability, ssh, machine: undefined };
 }
 
 /** A disk that was made before and is kept, where TERRACE_TEST_VM names a folder for that; a new one else. */
@@ -58,7 +66,9 @@ beforeAll(async () => {
   await mkdir(join(folder, "secrets", "ssh"), { recursive: true });
   await cp(rig.key, join(folder, "secrets", "ssh", "pool"));
   await writeFile(join(folder, "secrets", "ssh", "known_hosts"), await rig.knownHosts());
-  const [n1, v1] = [node("n1", address(11), ["manager", "edge"]), node("v1", address(50), ["worker"])];
+  // All containers are the virtual server's.
+  const n1 = node("n1", address(11), ["manager", "edge"], "drain");
+  const v1 = node("v1", address(50), ["worker"], "active");
   pool = { driver: "ssh", nodes: [n1, v1], libvirt: undefined };
   const network = { bridge: "br0", range: rig.subnet, gateway: address(1), nameservers: await nameServers() };
   const seed = {
@@ -147,34 +157,90 @@ test(
   LIMIT,
 );
 
+/** Runs a script on the virtual server. */
+async function onServer(script: string): Promise<string> {
+  const { name, address, ssh } = v1();
+  const connection = await Connection.open({ name, address, ssh }, { root: folder, signal, patience: 60 });
+  try {
+    const { code, stdout, stderr } = await connection.run(script, { limit: 10 * MINUTE });
+    expect(code, stderr).toBe(0);
+    return stdout.trim();
+  } finally {
+    connection.close();
+  }
+}
+
+/** Waits until a service runs, and fails with the reason of the last task that did not. */
+async function comesUp(docker: Dockerode, service: string): Promise<void> {
+  const filters = { service: [service] };
+  const states = async () => {
+    const tasks = (await docker.listTasks({ filters })) as { Status: { State: string; Err?: string } }[];
+    return tasks.map(({ Status }) => Status.Err ?? Status.State);
+  };
+  await expect.poll(states, { timeout: 3 * MINUTE, interval: 2000 }).toEqual(["running"]);
+}
+
+/** The smallest image that there is here: a few programs and the library that they need. */
+async function importImage(name: string): Promise<void> {
+  const files = "bin/cat bin/sh bin/sleep lib/x86_64-linux-gnu/libc.so.6 lib64/ld-linux-x86-64.so.2";
+  await onServer(`tar -C / --dereference -c ${files} | docker import - ${name}`);
+}
+
 test(
   "a container runs on it",
   async () => {
-    const { name, address, ssh } = v1();
-    const connection = await Connection.open({ name, address, ssh }, { root: folder, signal, patience: 60 });
-    // The smallest image that there is here: one program and the library that it needs.
-    const files = "bin/sleep lib/x86_64-linux-gnu/libc.so.6 lib64/ld-linux-x86-64.so.2";
-    const made = await connection.run(`tar -C / --dereference -c ${files} | docker import - test/sleep:1`, {
-      limit: 5 * MINUTE,
-    });
-    connection.close();
-    expect(made.code, made.stderr).toBe(0);
+    await importImage("test/few:1");
     const docker = await connectPool(pool, folder);
     await docker.createService({
       Name: "sleeper",
-      TaskTemplate: {
-        ContainerSpec: { Image: "test/sleep:1", Command: ["/bin/sleep", "1000"] },
-        Placement: { Constraints: ["node.hostname == v1"] },
-      },
+      TaskTemplate: { ContainerSpec: { Image: "test/few:1", Command: ["/bin/sleep", "1000"] } },
       Mode: { Replicated: { Replicas: 1 } },
     });
     progress("waiting for its container");
-    await expect
-      .poll(async () => (await docker.listTasks()).map(({ Status }) => Status?.Err ?? Status?.State), {
-        timeout: 3 * MINUTE,
-        interval: 2000,
-      })
-      .toEqual(["running"]);
+    await comesUp(docker, "sleeper");
+  },
+  LIMIT,
+);
+
+const EXPORTED = "/srv/exports/shop";
+
+/** The site of the volume: it reads what is there, leaves a file beside it, and stays. */
+function shop(server: string): string {
+  const volume = `{ name: data, path: /data, size: 1MiB, nfs: { server: ${server}, path: ${EXPORTED} } }`;
+  const script = "cat /data/before >/data/after && exec sleep 1000";
+  return `title: Shop
+kind: service
+domains: [shop]
+serve:
+  image: { image: "test/few:1", command: [/bin/sh, -c, "${script}"], health: none, volumes: [${volume}] }
+`;
+}
+
+test(
+  "a volume on NFS is mounted as the plan of its site has it, and a container reads and writes there",
+  async () => {
+    progress("installing a server for NFS");
+    const lock = "-o DPkg::Lock::Timeout=300";
+    await onServer(`DEBIAN_FRONTEND=noninteractive apt-get ${lock} install -y -q nfs-kernel-server >/dev/null
+      install -d -o 10001 -g 10001 ${EXPORTED} && echo "from the server" >${EXPORTED}/before
+      echo '${EXPORTED} *(rw,sync,no_subtree_check,no_root_squash)' >/etc/exports
+      systemctl enable --now nfs-server && exportfs -ra`);
+    const docker = await connectPool(pool, folder);
+    const desired = await desiredOfSite("shop", shop(v1().address), "2026-11-25");
+    const service = desired.find(({ kind }) => kind === "service");
+    if (service === undefined) throw new Error("the site has no service");
+    await docker.createNetwork({ Name: "honghe-platform_edge", Driver: "overlay" });
+    await docker.createService({ Name: service.name, ...service.spec });
+    progress("waiting for a container with a volume on NFS");
+    await comesUp(docker, service.name);
+    await expect.poll(() => onServer(`cat ${EXPORTED}/after`), { timeout: MINUTE }).toBe("from the server");
+    expect(await onServer(`stat -c %u ${EXPORTED}/after`)).toBe("10001");
+    const mounts = await onServer(`grep :${EXPORTED} /proc/mounts`);
+    expect(mounts).toMatch(/ nfs4 rw,.*vers=4\.1,.*hard,.*timeo=600,retrans=2,/);
+    // What another node leaves there is seen at once, and the volume's own folder on the disk stays empty.
+    await onServer(`echo later >${EXPORTED}/later`);
+    const inside = `docker exec $(docker ps -qf label=com.docker.swarm.service.name=${service.name})`;
+    expect(await onServer(`${inside} /bin/cat /data/later`)).toBe("later");
     progress("done");
   },
   LIMIT,
