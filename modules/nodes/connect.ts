@@ -34,7 +34,9 @@ export async function connectPool(pool: Pool, root: string): Promise<Dockerode> 
   throw new TerraceError("TERRACE_POOL_NO_MANAGER", "no manager of this pool's Swarm can be reached", {
     where: "platform.yaml, pool",
     why: faults.map(({ message, why }) => (why === undefined ? message : `${message}: ${why}`)).join("\n"),
-    next: inSwarm ? (faults[0]?.next ?? "terrace pool up") : "terrace pool up joins the servers",
+    next: inSwarm
+      ? `${faults[0]?.next ?? "terrace pool up"}; where all are lost for good, docs/recover.md says how to begin again from the site files`
+      : "terrace pool up joins the servers",
   });
 }
 

@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { TerraceError } from "../core/errors.ts";
 import { LABEL } from "../core/labels.ts";
+import { get, type RawService } from "../docker/index.ts";
+import type { SwarmInfo } from "../host/index.ts";
 import { managers as managersOf, type Pool, type PoolNode } from "../pool/index.ts";
 import { Connection } from "../ssh/index.ts";
 import { belonging, comesBack, requireOurs } from "./belongs.ts";
 import { engineOver, type NodeEngine, swarmOf, targetOf } from "./engine.ts";
 import { type NodeFacts, readFacts, requireFit } from "./facts.ts";
 import { seedRegistry } from "./images.ts";
-import { demoted, drainNode, nameOf, removeNode } from "./leave.ts";
+import { boundVolumes, demoted, drainNode, nameOf, removeNode } from "./leave.ts";
 import { prepare } from "./prepare.ts";
 import {
   initSwarm,
@@ -146,11 +148,9 @@ async function foundSwarm(pool: Pool, members: Member[], options: JoinOptions): 
   const deciding = managersOf(pool);
   const first = members.find(({ node }) => node === deciding[0]);
   const present = members.filter((member) => deciding.includes(member.node) && isReady(member));
-  const states = await Promise.all(
-    members.filter(isReady).map(async ({ engine }) => (await swarmOf(engine)).LocalNodeState),
-  );
-  const empty = states.every((state) => state === "inactive");
-  if (first === undefined || !isReady(first) || present.length * 2 <= deciding.length || !empty) {
+  const held = await heldBy(members.filter(isReady));
+  if (held.length > 0) return giveUp(members, orphaned(held));
+  if (first === undefined || !isReady(first) || present.length * 2 <= deciding.length) {
     return giveUp(members, noManager(deciding, members));
   }
   options.report(first.node.name, "initialises the Swarm");
@@ -158,6 +158,21 @@ async function foundSwarm(pool: Pool, members: Member[], options: JoinOptions): 
   if (first.outcome.fault !== undefined) return giveUp(members, first.outcome.fault);
   first.outcome.did.push("initialised");
   return first;
+}
+
+/** Names of nodes that are in a Swarm of which no manager answers. */
+async function heldBy(members: Ready[]): Promise<string[]> {
+  const states = await Promise.all(members.map(async ({ engine }) => (await swarmOf(engine)).LocalNodeState));
+  return members.filter((_, index) => states[index] !== "inactive").map(({ node }) => node.name);
+}
+
+function orphaned(names: string[]): TerraceError {
+  const list = names.join(", ");
+  return new TerraceError("TERRACE_POOL_NO_MANAGER", `${list}: in a Swarm of which no manager can be reached`, {
+    where: "platform.yaml, pool",
+    why: "another Swarm beside it would run every site twice",
+    next: `name its managers in the file, and bring one back; where all are lost for good: \`docker swarm leave --force\` on ${list}, which ends the sites there, then run this again (docs/recover.md)`,
+  });
 }
 
 function noManager(deciding: PoolNode[], members: Member[]): TerraceError {
@@ -206,11 +221,38 @@ async function join(pool: Pool, member: Ready, manager: Ready, options: JoinOpti
     await leaveSwarm(member.engine);
     await forget(info.NodeID ?? "", live, manager);
   }
+  await requireDisk(member, manager);
+  for (const { ID } of formerly(member.node, live, info)) await forget(ID, live, manager);
   report(member.node.name, `joins as ${wantedRole(member.node)}`);
   await joinSwarm(member.engine, manager.engine, [manager.node]);
   member.outcome.did.push("joined");
   await isUp(member, manager);
   await seedRegistry(manager.engine.docker, member.engine.docker);
+}
+
+/**
+ * Sites are bound to a node by its name. A server that was installed anew, or stands in for a lost one, has not what they had on its disk.
+ *
+ * @throws TerraceError `TERRACE_NODE_EMPTY`
+ */
+async function requireDisk({ node, engine }: Ready, manager: Ready): Promise<void> {
+  const services = await get<RawService[]>(manager.engine.docker, "/services");
+  const bound = boundVolumes(services, node.name);
+  if (bound.length === 0) return;
+  const { Volumes } = await get<{ Volumes: { Name: string }[] | null }>(engine.docker, "/volumes");
+  const there = new Set((Volumes ?? []).map(({ Name }) => Name));
+  const sites = [...new Set(bound.filter(({ volume }) => !there.has(volume)).map(({ site }) => site))].sort();
+  if (sites.length === 0) return;
+  throw new TerraceError("TERRACE_NODE_EMPTY", `${node.name}: the volumes of ${sites.join(", ")} are not on its disk`, {
+    where: `node ${node.name}`,
+    why: "it was installed anew, or is another server than the one that had them: the site would come up empty",
+    next: "give it another name; docs/recover.md says how the site comes up on another node from its backup; then run this again",
+  });
+}
+
+/** Entries of servers that had its name and are gone. */
+function formerly({ name }: PoolNode, live: RawNode[], { NodeID }: SwarmInfo): RawNode[] {
+  return live.filter((each) => each.ID !== NodeID && nameOf(each) === name && each.Status.State === "down");
 }
 
 /** The others take a node for lost until they have heard of it; 20 s at most. */

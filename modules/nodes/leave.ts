@@ -109,7 +109,7 @@ async function requireNoData(docker: Dockerode, node: RawNode): Promise<void> {
     get<RawService[]>(docker, "/services"),
   ]);
   const there = new Set(tasks.map(({ ServiceID }) => ServiceID));
-  const running = services.filter(({ ID, Spec }) => there.has(ID) && localVolumes(Spec)).flatMap(siteOf);
+  const running = services.filter(({ ID, Spec }) => there.has(ID) && localVolumes(Spec).length > 0).flatMap(siteOf);
   const sites = [...new Set([...running, ...boundSites(services, node)])].sort();
   if (sites.length === 0) return;
   const name = nameOf(node);
@@ -125,12 +125,16 @@ async function requireNoData(docker: Dockerode, node: RawNode): Promise<void> {
 
 /** Sites that are bound to a node because their data is on its disk. */
 export function boundSites(services: RawService[], node: RawNode): string[] {
-  const name = nameOf(node);
-  const bound = services.filter(({ Spec }) => {
-    const { Placement } = (Spec.TaskTemplate ?? {}) as { Placement?: { Constraints?: string[] | null } };
-    return homeOf(Placement?.Constraints) === name && localVolumes(Spec);
+  return [...new Set(boundVolumes(services, nameOf(node)).map(({ site }) => site))].sort();
+}
+
+/** The volumes of sites that are bound to the node of a name. */
+export function boundVolumes(services: RawService[], node: string): { site: string; volume: string }[] {
+  return services.flatMap((service) => {
+    const { Placement } = (service.Spec.TaskTemplate ?? {}) as { Placement?: { Constraints?: string[] | null } };
+    if (homeOf(Placement?.Constraints) !== node) return [];
+    return siteOf(service).flatMap((site) => localVolumes(service.Spec).map((volume) => ({ site, volume })));
   });
-  return [...new Set(bound.flatMap(siteOf))].sort();
 }
 
 function siteOf({ Spec }: RawService): string[] {
@@ -138,7 +142,8 @@ function siteOf({ Spec }: RawService): string[] {
   return site === undefined ? [] : [site];
 }
 
-function localVolumes({ TaskTemplate }: RawService["Spec"]): boolean {
-  const { Mounts } = (TaskTemplate?.ContainerSpec ?? {}) as { Mounts?: RawMount[] | null };
-  return (Mounts ?? []).some(isLocal);
+/** Names of the volumes that are on the disk of whatever node it runs on. */
+function localVolumes({ TaskTemplate }: RawService["Spec"]): string[] {
+  const { Mounts } = (TaskTemplate?.ContainerSpec ?? {}) as { Mounts?: (RawMount & { Source?: string })[] | null };
+  return (Mounts ?? []).filter(isLocal).map(({ Source }) => Source ?? "");
 }

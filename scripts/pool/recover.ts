@@ -44,6 +44,7 @@ export const poolRecover: Command = {
 function show({ survivor, rejoin, lost }: Recovery): void {
   print(`  ${paint.green("+")} ${survivor}: founds the Swarm anew, as its only manager`);
   for (const name of rejoin) print(`  ${paint.yellow("~")} ${name}: is a manager that is left too; it joins again`);
+  if (rejoin.length > 0) print(`    to go on from another one that is left: --on ${rejoin.join(" or ")}`);
   for (const name of lost) print(`  ${paint.red("-")} ${name}: does not answer`);
 }
 

@@ -104,3 +104,51 @@ test("a node of another Swarm is left alone, and the pool's own are promoted, de
   ]);
   expect((await stranger.run("docker node ls -q")).trim().split("\n")).toHaveLength(1);
 });
+
+test("a server that stands in for another one without what that had on its disk is not joined under its name", async () => {
+  const [n1, n3] = [rig.servers.get("n1"), rig.servers.get("n3")];
+  await rig.pool([rig.node("n1", ["manager", "edge"]), rig.node("n2", ["worker", "edge"]), rig.node("n3", ["worker"])]);
+  // The service of a site whose data is on n3.
+  const bound = "--constraint node.labels.terrace.node==n3 --label terrace.site=records --replicas 0";
+  await n1.run(`docker service create -q -d --name records ${bound} --mount type=volume,source=kept,target=/d none:1`);
+  await n3.run("docker swarm leave --force");
+  const refused = await rig.run(["pool", "up", "--yes"]);
+  expect(refused.code).toBe(1);
+  expect(refused.all).toContain("n3: the volumes of records are not on its disk (TERRACE_NODE_EMPTY)");
+  expect(refused.all).toContain("docs/recover.md says how the site comes up on another node from its backup");
+  expect((await n3.run("docker info -f '{{.Swarm.LocalNodeState}}'")).trim()).toBe("inactive");
+  // The same server with its disk is taken, and is one node.
+  await n3.run("docker volume create kept");
+  expect((await rig.run(["pool", "up", "--yes"])).code).toBe(0);
+  await n1.run("docker service rm records");
+  expect(await rig.nodes("n1")).toEqual([
+    "n1 ready manager active",
+    "n2 ready worker active",
+    "n3 ready worker active",
+  ]);
+});
+
+test("where no manager is left, every command says so, and a new Swarm is made once nothing of the old one is left", async () => {
+  await rig.servers.get("n1").powerOff();
+  for (const command of [["pool"], ["pool", "recover"]]) {
+    const { code, all } = await rig.run(command);
+    expect(code).toBe(1);
+    expect(all).toContain("no manager of this pool's Swarm can be reached (TERRACE_POOL_NO_MANAGER)");
+    expect(all).toContain("where all are lost for good, docs/recover.md says how to begin again");
+  }
+  const stranger = rig.servers.get("n5");
+  await stranger.run("docker swarm leave --force");
+  await rig.pool([rig.node("n5", ["manager", "edge"]), rig.node("n2", ["worker"]), rig.node("n3", ["worker"])]);
+  const refused = await rig.run(["pool", "up", "--yes"]);
+  expect(refused.code).toBe(1);
+  expect(refused.all).toContain("n2, n3: in a Swarm of which no manager can be reached (TERRACE_POOL_NO_MANAGER)");
+  expect(refused.all).toContain("`docker swarm leave --force` on n2, n3");
+  expect((await stranger.run("docker info -f '{{.Swarm.LocalNodeState}}'")).trim()).toBe("inactive");
+  for (const name of ["n2", "n3"]) await rig.servers.get(name).run("docker swarm leave --force");
+  expect((await rig.run(["pool", "up", "--yes"])).code).toBe(0);
+  expect(await rig.nodes("n5")).toEqual([
+    "n2 ready worker active",
+    "n3 ready worker active",
+    "n5 ready manager active",
+  ]);
+});
