@@ -56,15 +56,16 @@ async function show({ usage, nodes, warnings }: PoolReport): Promise<void> {
   ]);
   print(table(head, rows));
   print();
-  const sites = usage.sites.map(({ title, platform, tasks, waiting, reserved, cpuLimits, nodes: on }) => [
+  const shares = usage.sites.map(({ title, platform, tasks, waiting, reserved, used, cpuLimits, nodes: on }) => [
     title,
     platform === "" ? "-" : platform,
     size(reserved),
+    used === undefined ? "?" : size(used),
     cpuLimits.toFixed(2),
     waiting === 0 ? String(tasks) : paint.red(`${tasks} + ${waiting} waiting`),
     on.join(" ") || "-",
   ]);
-  print(table(["SITE", "PLATFORM", "RESERVED", "LIMITS", "CONTAINERS", "NODES"], sites));
+  print(table(["SITE", "PLATFORM", "RESERVED", "USED", "LIMITS", "CONTAINERS", "NODES"], shares));
   print();
   const { total, reserved } = usage.memory;
   const percent = total === 0 ? 0 : Math.round((reserved / total) * 100);

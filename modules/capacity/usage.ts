@@ -19,6 +19,8 @@ export interface SiteUsage {
   /** The site's name; else the service's. */
   title: string;
   platform: string;
+  /** Ids of its services. */
+  services: string[];
   tasks: number;
   /** Tasks that wait for a node. */
   waiting: number;
@@ -40,11 +42,12 @@ export function usage({ nodes, services }: PoolState): PoolUsage {
   const perNode = new Map(nodes.map((node) => [node.id, { tasks: 0, reserved: 0, cpusReserved: 0, cpuLimits: 0 }]));
   const sites = new Map<string, SiteUsage>();
   const names = new Map(nodes.map(({ id, name }) => [id, name]));
-  for (const { name, platform, site, asks, tasks } of services) {
+  for (const { id, name, platform, site, asks, tasks } of services) {
     const title = site === "" ? name : site;
     const key = `${platform}\0${title}`;
-    const of = sites.get(key) ?? { title, platform, tasks: 0, waiting: 0, reserved: 0, cpuLimits: 0, nodes: [] };
+    const of = sites.get(key) ?? newSite(title, platform);
     sites.set(key, of);
+    of.services.push(id);
     for (const { node } of tasks) {
       const on = perNode.get(node ?? "");
       if (on === undefined) {
@@ -76,6 +79,10 @@ export function usage({ nodes, services }: PoolState): PoolUsage {
     memory: { total: total(({ node }) => node.memory), reserved: total(({ reserved }) => reserved) },
     cpus: { total: total(({ node }) => node.cpus), limits: total(({ cpuLimits }) => cpuLimits) },
   };
+}
+
+function newSite(title: string, platform: string): SiteUsage {
+  return { title, platform, services: [], tasks: 0, waiting: 0, reserved: 0, cpuLimits: 0, nodes: [] };
 }
 
 /** Bytes that a platform's sites may reserve together: what active nodes have, less what others reserve there. */

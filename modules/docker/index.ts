@@ -23,4 +23,5 @@ export {
   readCluster,
 } from "./read.ts";
 export { readRoot } from "./root.ts";
+export { readServicesUsed } from "./used.ts";
 export { ServiceWatch } from "./watch.ts";

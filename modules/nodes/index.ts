@@ -10,4 +10,4 @@ export { planRecovery, type Recovered, type Recovery } from "./recover.ts";
 export { chooseSurvivor, type Seen } from "./survivors.ts";
 export { hostPort, listNodes, type RawNode } from "./swarm.ts";
 export { DEEDS, type Deed, type JoinOptions, type NodeOutcome } from "./types.ts";
-export { parseUsed, readUsed, type Used } from "./used.ts";
+export { type NodeUsed, parseUsed, readUsed, type Used } from "./used.ts";

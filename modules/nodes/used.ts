@@ -1,6 +1,7 @@
+import { readServicesUsed } from "../docker/index.ts";
 import type { PoolNode } from "../pool/index.ts";
 import { Connection } from "../ssh/index.ts";
-import { targetOf } from "./engine.ts";
+import { engineOver, targetOf } from "./engine.ts";
 
 /** What a server really uses, whatever is reserved. */
 export interface Used {
@@ -10,13 +11,20 @@ export interface Used {
   load: number;
 }
 
+export interface NodeUsed extends Used {
+  /** Bytes by the id of the service whose containers use them. */
+  services: Map<string, number>;
+}
+
 /** Asks a server over SSH; `undefined` where it does not answer. */
-export async function readUsed(node: PoolNode, root: string): Promise<Used | undefined> {
+export async function readUsed(node: PoolNode, root: string): Promise<NodeUsed | undefined> {
   let connection: Connection | undefined;
   try {
     connection = await Connection.open(targetOf(node), { root, patience: 5 });
     const { code, stdout } = await connection.run("cat /proc/meminfo /proc/loadavg", { limit: 10_000 });
-    return code === 0 ? parseUsed(stdout) : undefined;
+    const used = code === 0 ? parseUsed(stdout) : undefined;
+    if (used === undefined) return undefined;
+    return { ...used, services: await readServicesUsed((await engineOver(node, connection)).docker) };
   } catch {
     return undefined;
   } finally {
