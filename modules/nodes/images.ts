@@ -32,6 +32,7 @@ export class PoolImages {
   readonly #options: SupplyOptions;
   readonly #pushed = new Map<string, Promise<string>>();
   readonly #made = new Set<string>();
+  #first: Promise<unknown> | undefined;
   #engines: Promise<NodeEngine[]> | undefined;
   #copied: Promise<void> | undefined;
 
@@ -104,7 +105,9 @@ export class PoolImages {
   #push(reference: string): Promise<string> {
     const known = this.#pushed.get(reference);
     if (known !== undefined) return known;
-    const pushed = push(this.#options, reference);
+    // What images share is sent with the first of them, and found by the others: at once, each of them would send it.
+    const pushed = (this.#first ?? Promise.resolve()).then(() => push(this.#options, reference));
+    this.#first ??= pushed.catch(() => undefined);
     this.#pushed.set(reference, pushed);
     return pushed;
   }
@@ -158,9 +161,9 @@ async function imagesInUse(docker: Dockerode, platform: string): Promise<string[
 /** How Docker says that the registry does not answer: what is not in it is another matter. */
 const AWAY = /connection refused|connection reset|unexpected HTTP status: 5|EOF|timeout/i;
 
-/** Whether the registry has an image; false also where it does not come up. */
+/** Whether the registry has an image; false also where it does not come up. One that is on its way up is waited for. */
 async function isStored({ docker, signal }: SupplyOptions, image: string): Promise<boolean> {
-  for (const until = Date.now() + PATIENCE; ; await sleep(500, undefined, { signal })) {
+  for (const until = Date.now() + PATIENCE; ; await sleep(300, undefined, { signal })) {
     try {
       await call(docker, "GET", `/distribution/${image}/json`);
       return true;
@@ -204,8 +207,11 @@ export async function pull(docker: Dockerode, reference: string): Promise<void> 
 }
 
 /** Pushes an image and returns its digest; a registry that is still on its way up is waited for. */
-async function push({ docker, signal, report }: SupplyOptions, reference: string): Promise<string> {
+async function push(options: SupplyOptions, reference: string): Promise<string> {
+  const { docker, signal, report } = options;
   report(`push ${reference}`);
+  // A push that meets no registry is made again by Docker itself, after pauses that add up to a minute.
+  await isStored(options, reference);
   const at = reference.lastIndexOf(":");
   const image = docker.getImage(reference.slice(0, at));
   for (const until = Date.now() + PATIENCE; ; await sleep(1000, undefined, { signal })) {

@@ -51,6 +51,9 @@ export async function drain(name: string, withData: boolean, run: Maintenance): 
   });
   await setAvailability(node, "drain", run);
   await isEmpty(node, run);
+  // New ones that start before the old ones stop may all come to stand on one node.
+  const moved = new Set(movable.map(({ id }) => id));
+  await spreadCrowded(({ id }) => moved.has(id), run);
   run.report(`${name} is drained`);
 }
 
