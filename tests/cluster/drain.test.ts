@@ -164,6 +164,8 @@ test(
     expect(all).toContain("site-configs/broken.yaml");
     expect(code).toBe(0);
     for (const name of ["n1", "n2", "n3"]) expect(stdout).toMatch(new RegExp(`^${name} .*GiB`, "m"));
+    // What it reserves, and what its containers use.
+    expect(stdout).toMatch(/^www +tt-\S+ +128MiB +\d+(?:\.\d+)?[KM]iB /m);
     // The registry is bound to its server, and no site needs it to go on.
     const first = await rig.run(["pool", "drain", "n1"]);
     expect([first.code, first.code === 0 ? "" : first.all]).toEqual([0, ""]);

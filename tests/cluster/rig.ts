@@ -1,15 +1,17 @@
 import { spawn } from "node:child_process";
-import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import https from "node:https";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type Dockerode from "dockerode";
 import { stringify } from "yaml";
 import { buildImage, connect } from "../../modules/docker/index.ts";
 import { bootstrapBase } from "../../modules/host/index.ts";
-import { copyImage } from "../../modules/nodes/images.ts";
+import type { OwnImage } from "../../modules/images/index.ts";
 import { platformImages } from "../../stacks/images.ts";
 import { freeRanges } from "../support/ranges.ts";
+import type { RestServer } from "../support/repositories.ts";
 import { type ServerOptions, Servers } from "../support/servers.ts";
 import { ROOT } from "../support/sources.ts";
 
@@ -26,6 +28,7 @@ export class PoolRig {
   readonly servers: Servers;
   readonly folder: string;
   readonly #networks: { edge: string; control: string };
+  #backup: object | undefined;
   /** Of the platform, for visitors. */
   ca: string | undefined;
 
@@ -68,7 +71,29 @@ export class PoolRig {
   async pool(nodes: NodeEntry[], more: object = {}): Promise<void> {
     const networks = { ...this.#networks, encrypted: false, ...more };
     const pool = { driver: "ssh", ssh: { key: "pool" }, nodes };
-    await this.write("platform.yaml", stringify({ platform: this.platform, domain: "pool.localhost", networks, pool }));
+    const platform = { platform: this.platform, domain: "pool.localhost", networks, pool, backup: this.#backup };
+    await this.write("platform.yaml", stringify(platform));
+  }
+
+  /** From the next {@link pool} on, backups go to a server of this machine, and only when a test asks for them. */
+  async backUpTo({ url, user, password }: RestServer): Promise<void> {
+    await this.write("secrets/backup/REST_USERNAME", user);
+    await this.write("secrets/backup/REST_PASSWORD", password);
+    const never = { schedule: "0 0 1 1 *", prove: "never", check: "0 0 1 1 *" };
+    this.#backup = { repository: url, credentials: ["REST_USERNAME", "REST_PASSWORD"], ...never };
+  }
+
+  /**
+   * The example cluster: its sites' files and pages, each as it is but the one that fronts an old server: that server is `old`.
+   *
+   * @returns the sites' names
+   */
+  async example(old: string): Promise<string[]> {
+    for (const part of ["site-configs", "site-content"]) {
+      await cp(join(ROOT, part), join(this.folder, part), { recursive: true });
+    }
+    await this.edit("site-configs/lvchun.yaml", (text) => text.replace(/^serve: .*$/m, `serve: { proxy: "${old}" }`));
+    return (await readdir(join(this.folder, "site-configs"))).map((file) => file.replace(".yaml", "")).sort();
   }
 
   async pages(name: string, replicas: number, more: object = {}): Promise<void> {
@@ -97,10 +122,18 @@ export class PoolRig {
     });
   }
 
-  /** Leaves a file in the volume of a site, which a visitor then finds at `/data/FILE`. */
+  /** Leaves a file in the volume of a site, in the container that runs on a server. */
   async keep(site: string, server: string, file: string): Promise<void> {
-    const container = `$(docker ps -qf label=com.docker.swarm.service.name=${this.platform}-site-${site}_web)`;
-    await this.servers.get(server).run(`docker exec ${container} sh -c 'echo kept >/srv/www/data/${file}'`);
+    await this.servers.get(server).run(`${this.#inside(site)} sh -c 'echo kept >${file}'`);
+  }
+
+  /** Whether the volume of a site has a file. */
+  async keeps(site: string, server: string, file: string): Promise<boolean> {
+    return (await this.servers.get(server).run(`${this.#inside(site)} cat ${file} || true`)) === "kept\n";
+  }
+
+  #inside(site: string): string {
+    return `docker exec $(docker ps -qf label=com.docker.swarm.service.name=${this.platform}-site-${site}_web)`;
   }
 
   site(name: string, content: object): Promise<void> {
@@ -109,6 +142,12 @@ export class PoolRig {
 
   async remove(path: string): Promise<void> {
     await rm(join(this.folder, path));
+  }
+
+  async edit(path: string, change: (text: string) => string): Promise<void> {
+    const before = await readFile(join(this.folder, path), "utf8");
+    if (change(before) === before) throw new Error(`nothing to change in ${path}`);
+    await this.write(path, change(before));
   }
 
   async write(path: string, text: string): Promise<void> {
@@ -199,21 +238,26 @@ export class PoolRig {
   }
 
   /** Gives a server the images that all platforms share, as this machine has them: making them takes minutes. */
-  async seedImages(server: string): Promise<void> {
+  async seedImages(server: string, more: OwnImage[] = []): Promise<void> {
     const here = await connect();
-    const there = await this.servers.get(server).docker();
     const images = await platformImages({});
-    const tags = new Set((await here.listImages()).flatMap(({ RepoTags }) => RepoTags ?? []));
+    const tags = await tagsOf(here);
     if (!tags.has(images.base)) await bootstrapBase(here, images.base, () => undefined);
-    await copyImage(images.base, here, there);
-    for (const { reference, build } of [images.static, images.edge, images.registry]) {
+    const own: OwnImage[] = ["static", "edge", "registry", ...more];
+    for (const { reference, build } of own.map((name) => images[name])) {
       if (!tags.has(reference) && build !== undefined) await buildImage(here, reference, build);
-      await copyImage(reference, here, there);
     }
+    const there = await tagsOf(await this.servers.get(server).docker());
+    const wanted = [images.base, ...own.map((name) => images[name].reference)].filter((image) => !there.has(image));
+    if (wanted.length > 0) await this.servers.get(server).load(wanted);
   }
 
   async close(): Promise<void> {
     await this.servers.close();
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+async function tagsOf(docker: Dockerode): Promise<Set<string>> {
+  return new Set((await docker.listImages()).flatMap(({ RepoTags }) => RepoTags ?? []));
 }

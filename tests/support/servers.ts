@@ -114,6 +114,12 @@ export class Server {
     return sh("nsenter", "-t", String(await this.#init()), "-a", "sh", "-c", script);
   }
 
+  /** Gives it images that this machine has; layers that they share go over once. */
+  async load(images: string[]): Promise<void> {
+    const there = `nsenter -t ${await this.#init()} -a docker load -q`;
+    await sh("bash", "-o", "pipefail", "-c", `docker save "$@" | ${there}`, "bash", ...images);
+  }
+
   /** Its Docker Engine, past SSH. */
   async docker(): Promise<Dockerode> {
     return new Dockerode({ socketPath: `/proc/${await this.#init()}/root/run/docker.sock` });
@@ -163,6 +169,11 @@ export class Servers {
     const server = this.list.find((each) => each.name === name);
     if (server === undefined) throw new Error(`there is no server ${name}`);
     return server;
+  }
+
+  /** This machine, as the servers and their containers reach it. */
+  get gateway(): string {
+    return this.#address(1);
   }
 
   /** The private key that every server lets in, as root. */
