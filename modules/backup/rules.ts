@@ -33,3 +33,17 @@ export const backupCopyApart: Rule = {
     }
   },
 };
+
+/** restic has one pair of S3 keys at a time. */
+export const backupCopyKeys: Rule = {
+  name: "backup-copy-keys",
+  *check({ platform }) {
+    if (platform === undefined) return;
+    const { repository, copy, credentials } = platform.backup;
+    if (repository?.kind !== "s3" || copy?.kind !== "s3") return;
+    const at = credentials.findIndex((name) => name.startsWith("COPY_AWS_"));
+    if (at === -1) return;
+    const message = "must be one key for both places, without COPY_ before its name: restic knows one S3 key at a time";
+    yield { site: undefined, severity: "error", path: ["backup", "credentials", at], at: "value", message };
+  },
+};

@@ -100,7 +100,7 @@ export const platformSchema = z.strictObject({
     .optional()
     .meta({
       description:
-        "Names of secrets that the places ask for: `SFTP_KEY`, `SFTP_KNOWN_HOSTS`, `REST_USERNAME`, `REST_PASSWORD`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`; with `COPY_` before the name where it is for the second one.",
+        "Names of secrets that the places ask for: `SFTP_KEY`, `SFTP_KNOWN_HOSTS`, `REST_USERNAME`, `REST_PASSWORD`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, and `CA_CERT` where its certificate is from an authority of your own; with `COPY_` before the name where it is for the second one.",
       examples: [["SFTP_KEY", "SFTP_KNOWN_HOSTS"]],
       default: [],
     }),

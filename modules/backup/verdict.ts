@@ -47,13 +47,14 @@ const SIGNS: [RegExp, BackupReason, string][] = [
     "the repository is damaged",
   ],
   [/repository is already locked/i, "locked", "somebody else works on the repository"],
+  [/x509: /, "unreachable", "the certificate of the repository's place is not to be trusted"],
   [
     /connection refused|no such host|i\/o timeout|timed? ?out|no route to host|network is unreachable|connection reset|Could not resolve|dial tcp|ssh command exited|Connection closed|Temporary failure|Name or service not known|nobody answers|Host key verification failed/i,
     "unreachable",
     "the repository's place does not answer",
   ],
   [
-    /permission denied|access ?denied|403 Forbidden|401 Unauthorized|SignatureDoesNotMatch/i,
+    /permission denied|access ?denied|403 Forbidden|401 Unauthorized|signature we calculated does not match|Access Key Id you provided does not exist/i,
     "denied",
     "the repository's place lets nobody in with these credentials",
   ],

@@ -1,4 +1,4 @@
-import { backupCopyApart, backupNotRun } from "../backup/rules.ts";
+import { backupCopyApart, backupCopyKeys, backupNotRun } from "../backup/rules.ts";
 import { databaseClash, databaseVolume } from "../database/rules.ts";
 import { duplicateDomain } from "../domains/rules.ts";
 import { onePortal } from "../identity/rules.ts";
@@ -26,4 +26,5 @@ export const rules: readonly Rule[] = [
   backupNotRun,
   ...poolRules,
   backupCopyApart,
+  backupCopyKeys,
 ];

@@ -13,12 +13,15 @@ import {
   SftpServer,
   SmallDisk,
 } from "../support/repositories.ts";
+import { requireS3, S3Server } from "../support/s3-server.ts";
 import { type Ended, Workspace } from "../support/workspace.ts";
 
 /** One platform of two small sites, whose backups go to one place after another; each of these fails in its own way. */
 let workspace: Workspace;
 let rest: RestServer;
 let sftp: SftpServer;
+let far: SftpServer;
+let s3: S3Server;
 let disk: SmallDisk;
 let password: string;
 
@@ -28,9 +31,12 @@ const NEVER = { schedule: "0 0 1 1 *", prove: "never", check: "0 0 1 1 *" };
 
 beforeAll(async () => {
   await requireRepositories();
+  await requireS3();
   workspace = await Workspace.create();
   const host = await hostAddress(workspace.docker);
-  [rest, sftp, disk] = await Promise.all([RestServer.create(host), SftpServer.create(host), SmallDisk.create("20m")]);
+  const slow = S3Server.create(host);
+  [rest, disk] = await Promise.all([RestServer.create(host), SmallDisk.create("20m")]);
+  [sftp, far] = await Promise.all([SftpServer.create(host), SftpServer.create(host)]);
   await writeApp(workspace);
   const volumes = [{ name: "data", path: "/data", size: "1MiB" }];
   await workspace.site("notes", appSite("notes", { volumes }, { kind: "portal" }));
@@ -38,21 +44,21 @@ beforeAll(async () => {
   const secrets = {
     REST_USERNAME: rest.user,
     REST_PASSWORD: rest.password,
+    CA_CERT: await rest.authority(),
     COPY_SFTP_KEY: await sftp.key(),
     COPY_SFTP_KNOWN_HOSTS: await sftp.knownHosts(),
   };
-  for (const [name, value] of Object.entries(secrets)) await workspace.write(`secrets/backup/${name}`, value);
-  await workspace.write("secrets/backup/REST_PASSWORD", "not this one");
-  await keepAt({ repository: rest.url, copy: sftp.url, credentials: Object.keys(secrets) }, async () => {
+  await keepAt({ repository: rest.url, copy: sftp.url }, { ...secrets, REST_PASSWORD: "not this one" }, async () => {
     const set = await workspace.runWith(rest.password, "secret", "set", "backup", "REST_PASSWORD");
     expect(set.code, set.all).toBe(0);
   });
   password = await exported();
+  s3 = await slow;
 }, 400_000);
 
 afterAll(async () => {
   await workspace.destroy();
-  await Promise.all([rest.close(), sftp.close(), disk.close()]);
+  await Promise.all([rest, sftp, far, s3, disk].map((place) => place?.close()));
 });
 
 test("a new site whose volume is empty is no failure yet, and is told", async () => {
@@ -82,20 +88,42 @@ test("a server that only takes keeps every backup, and a copy goes to another pl
   for (const place of [rest, sftp]) expect(await place.names("notes", "locks")).toEqual([]);
   expect((await workspace.run("backup", "check", "notes")).code).toBe(0);
 
-  await workspace.visitor.get("notes", "/set/spoiled");
-  const restored = await workspace.run("restore", "notes", "--no-safety", "--yes");
-  expect(restored.code, restored.all).toBe(0);
-  expect((await workspace.visitor.until("notes", "/get", ({ status }) => status === 200)).body).toBe("kept");
+  await comesBack();
 });
 
 test("restic alone lists and restores what Terrace keeps", async () => {
   const at = ["-r", join(sftp.folder, "data/notes")];
-  const listed = await resticByHand(password, ...at, "snapshots");
+  const listed = await resticByHand(password, [...at, "snapshots"]);
   expect(listed.all).toMatch(/part=files[\s\S]*2 snapshots/);
   const target = join(workspace.folder, "by-hand");
-  const restored = await resticByHand(password, ...at, "restore", "latest", "--tag", "part=files", "--target", target);
+  const restored = await resticByHand(password, [
+    ...at,
+    "restore",
+    "latest",
+    "--tag",
+    "part=files",
+    "--target",
+    target,
+  ]);
   expect(restored.code, restored.all).toBe(0);
   expect(await readFile(join(target, "data/volumes/data/note"), "utf8")).toBe("kept");
+});
+
+test("a key is changed where nothing is removed, too: there the old one opens what it opened, and that is told", async () => {
+  const old = password;
+  const rotated = await workspace.run("backup", "key", "rotate");
+  expect(rotated.code, rotated.all).toBe(0);
+  expect(rotated.all).toContain("the server removes nothing: the old key opens this repository on");
+  password = await exported();
+  for (const key of [old, password]) expect(rotated.all).not.toContain(key);
+  const opens = async (place: { folder: string }, key: string) => {
+    const { code } = await resticByHand(key, ["-r", join(place.folder, "data/notes"), "snapshots"]);
+    return code === 0;
+  };
+  expect(await Promise.all([rest, sftp].flatMap((place) => [opens(place, password), opens(place, old)]))).toEqual([
+    ...[true, true],
+    ...[true, false],
+  ]);
 });
 
 test("a place that does not answer, or lets nobody in, is told within a minute and mended by itself", async () => {
@@ -184,11 +212,76 @@ test("a restore that was killed while the site was stopped is ended by the next 
   expect((await workspace.run("plan", "--detailed-exitcode")).code).toBe(0);
 });
 
-/** Sets the platform's backups anew and applies that. */
-async function keepAt(place: object, before = async () => {}): Promise<void> {
+test("both places can be reached by SFTP, each with a key of its own", async () => {
+  await fill(1);
+  const keys = { SFTP_KEY: await far.key(), SFTP_KNOWN_HOSTS: await far.knownHosts() };
+  const copy = { COPY_SFTP_KEY: await sftp.key(), COPY_SFTP_KNOWN_HOSTS: await sftp.knownHosts() };
+  await keepAt({ repository: far.url, copy: sftp.url }, { ...keys, ...copy });
+  const before = await sftp.names("notes", "snapshots");
+  const run = await backup("notes", "--accept");
+  expect(run.all).toMatch(/✓ notes: backup .*\n✓ notes: copy\n✓ notes: retention/);
+  expect(run.code).toBe(0);
+  expect(await far.names("notes", "snapshots")).toHaveLength(1);
+  expect(await sftp.names("notes", "snapshots")).toHaveLength(before.length + 1);
+  for (const place of [far, sftp]) expect(await place.names("notes", "locks")).toEqual([]);
+  await comesBack();
+});
+
+test("an S3 server keeps backups; a wrong key is told as such, and the right one is seen nowhere", async () => {
+  const place = { repository: s3.url("backups") };
+  const keys = { ...s3.keys, CA_CERT: await s3.authority() };
+  await keepAt(place, { ...keys, AWS_SECRET_ACCESS_KEY: "not this one" });
+  await failing("notes", "denied");
+  await keepAt(place, keys);
+  const { ended } = workspace.start("backup", "run", "notes");
+  const container = await jobContainer("notes");
+  const seen = JSON.stringify([
+    await container.inspect(),
+    await container.top(),
+    await workspace.docker.listServices({ filters: { label: ["terrace.job", "terrace.site=notes"] } }),
+  ]);
+  const run = await ended;
+  expect(run.code, run.all).toBe(0);
+  expect(seen).toContain(s3.url("backups"));
+  for (const text of [seen, run.all]) expect(text).not.toContain(s3.secretKey);
+
+  const check = await workspace.run("backup", "check", "notes");
+  expect(check.code, check.all).toBe(0);
+  expect((await workspace.run("restore", "notes", "--list")).stdout.match(/\d{8}T\d{6}Z-/g)).toHaveLength(1);
+  await comesBack();
+  const listed = await resticByHand(password, [...s3.place("backups/notes"), "snapshots"], s3.keys);
+  expect(listed.all).toMatch(/part=files[\s\S]*1 snapshots/);
+});
+
+test("an S3 server is the second place", async () => {
+  const keys = Object.entries({ ...s3.keys, CA_CERT: await s3.authority() });
+  const copyKeys = Object.fromEntries(keys.map(([name, value]) => [`COPY_${name}`, value]));
+  await keepAt({ repository: disk.folder, copy: s3.url("copies") }, copyKeys);
+  const run = await backup("notes", "--accept");
+  expect(run.all).toMatch(/✓ notes: backup .*\n✓ notes: copy\n✓ notes: retention/);
+  expect(run.code).toBe(0);
+  const target = join(workspace.folder, "from-the-copy");
+  const latest = ["restore", "latest", "--tag", "part=files", "--target", target];
+  const restored = await resticByHand(password, [...s3.place("copies/notes"), ...latest], s3.keys);
+  expect(restored.code, restored.all).toBe(0);
+  expect(await readFile(join(target, "data/volumes/data/note"), "utf8")).toBe("kept");
+});
+
+/** What the site holds is spoiled, and put back from the newest backup. */
+async function comesBack(): Promise<void> {
+  await workspace.visitor.get("notes", "/set/spoiled");
+  const restored = await workspace.run("restore", "notes", "--no-safety", "--yes");
+  expect(restored.code, restored.all).toBe(0);
+  expect((await workspace.visitor.until("notes", "/get", ({ status }) => status === 200)).body).toBe("kept");
+}
+
+/** Sets the platform's backups anew, with values of what the places ask for, and applies that. */
+async function keepAt(place: object, keys: Record<string, string> = {}, before = async () => {}): Promise<void> {
   const path = join(workspace.folder, "platform.yaml");
   const platform = parse(await readFile(path, "utf8"));
-  await writeFile(path, stringify({ ...platform, backup: { ...NEVER, keep: KEEP_ONE, ...place } }));
+  const credentials = Object.keys(keys);
+  for (const [name, value] of Object.entries(keys)) await workspace.write(`secrets/backup/${name}`, value);
+  await writeFile(path, stringify({ ...platform, backup: { ...NEVER, keep: KEEP_ONE, ...place, credentials } }));
   await before();
   const { code, all } = await workspace.up();
   expect(code, all).toBe(0);

@@ -18,6 +18,7 @@ export function requireRepositories(): Promise<void> {
     "/usr/bin/rclone": "rclone",
     "/usr/sbin/sshd": "openssh-server",
     "/usr/bin/restic": "restic",
+    "/usr/bin/openssl": "openssl",
   });
 }
 
@@ -30,7 +31,7 @@ export async function hostAddress(docker: Dockerode): Promise<string> {
 }
 
 /** A process that listens on a port, until it is stopped. */
-abstract class Listening {
+export abstract class Listening {
   readonly folder: string;
   readonly host: string;
   readonly port: number;
@@ -49,7 +50,7 @@ abstract class Listening {
     child.stderr?.on("data", (piece: Buffer) => {
       said = `${said}${piece}`.slice(-2000);
     });
-    for (let attempt = 0; attempt < 100; attempt++) {
+    for (let attempt = 0; attempt < 300; attempt++) {
       if (child.exitCode !== null) break;
       if (await listens(this.host, this.port)) return;
       await sleep(100);
@@ -71,10 +72,24 @@ abstract class Listening {
     await rm(this.folder, { recursive: true, force: true });
   }
 
+  /** Whom to trust for it, where it was certified. */
+  authority(): Promise<string> {
+    return readFile(join(this.folder, "cert.pem"), "utf8");
+  }
+
   /** What a site's repository has of a kind, e.g. `snapshots`, `locks`. */
   async names(site: string, kind: string): Promise<string[]> {
     return (await readdir(join(this.folder, "data", site, kind))).sort();
   }
+}
+
+/** Makes `cert.pem` and `key.pem` for a server: a certificate of nobody that is known. */
+export async function certify({ folder, host }: Listening): Promise<void> {
+  await call("openssl", [
+    ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"],
+    ...["-subj", `/CN=${host}`, "-addext", `subjectAltName=IP:${host}`],
+    ...["-keyout", join(folder, "key.pem"), "-out", join(folder, "cert.pem")],
+  ]);
 }
 
 function listens(host: string, port: number): Promise<boolean> {
@@ -85,24 +100,26 @@ function listens(host: string, port: number): Promise<boolean> {
   });
 }
 
-/** restic's REST protocol, served by rclone: takes, and removes nothing but locks. */
+/** restic's REST protocol over TLS, served by rclone: takes, and removes nothing but locks. */
 export class RestServer extends Listening {
   readonly user = "terrace";
   readonly password = randomBytes(12).toString("hex");
 
   static async create(host: string): Promise<RestServer> {
     const server = new RestServer(await mkdtemp(join(tmpdir(), "terrace-rest-")), host, await freePort());
+    await certify(server);
     await server.start();
     return server;
   }
 
   get url(): string {
-    return `rest:http://${this.host}:${this.port}`;
+    return `rest:https://${this.host}:${this.port}`;
   }
 
   /** @param password another one than it knows: it lets nobody in then */
   start(password = this.password): Promise<void> {
-    const options = ["--append-only", "--addr", `${this.host}:${this.port}`, "--user", this.user];
+    const tls = ["--cert", join(this.folder, "cert.pem"), "--key", join(this.folder, "key.pem")];
+    const options = ["--append-only", "--addr", `${this.host}:${this.port}`, "--user", this.user, ...tls];
     const env = { RCLONE_PASS: password, RCLONE_CONFIG: join(this.folder, "none") };
     return this.run("rclone", ["serve", "restic", ...options, join(this.folder, "data")], env);
   }
@@ -175,9 +192,13 @@ export class SmallDisk {
   }
 }
 
-/** `restic` by hand, with a password. */
-export async function resticByHand(password: string, ...args: string[]): Promise<{ code: number; all: string }> {
-  const env = { ...process.env, RESTIC_PASSWORD: password, XDG_CACHE_HOME: join(tmpdir(), "terrace-restic-cache") };
+/** `restic` by hand, with a password, and what else the place asks for in the environment. */
+export async function resticByHand(
+  password: string,
+  args: string[],
+  keys: Record<string, string> = {},
+): Promise<{ code: number; all: string }> {
+  const env = { ...process.env, RESTIC_PASSWORD: password, ...keys };
   return call("restic", ["--no-cache", ...args], { env, timeout: 60_000 }).then(
     ({ stdout, stderr }) => ({ code: 0, all: stdout + stderr }),
     ({ code, stdout = "", stderr = "" }) => ({ code: typeof code === "number" ? code : 1, all: `${stdout}${stderr}` }),

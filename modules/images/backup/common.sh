@@ -44,77 +44,81 @@ run() {
   done
 }
 
-# Secrets in capitals are what the places ask for; those of the second place begin with COPY_. Neither reaches an argument.
-credentials() {
-  local prefix=$1 file name
-  for file in /run/secrets/[A-Z]*; do
-    name=$(basename "$file")
+# place PREFIX URL FILE: makes a place ready for restic: what it asks for are the secrets in capitals, those of the second place
+# with COPY_ before the name. None reaches an argument. The address goes into the file that restic reads it from.
+place() {
+  local prefix=$1 url=$2 file=$3 secret name
+  local REST_USERNAME='' REST_PASSWORD=''
+  for secret in /run/secrets/[A-Z]*; do
+    name=$(basename "$secret")
     case $name in
-      "${prefix}"SFTP_KEY | "${prefix}"SFTP_KNOWN_HOSTS)
-        # ssh takes no key without a line end; Terrace keeps values without.
-        (umask 077 && { cat "$file" && echo; } >"/tmp/${name#"$prefix"}")
-        ;;
-      COPY_*) [ -n "$prefix" ] && export "${name#COPY_}=$(cat "$file")" ;;
-      *) [ -z "$prefix" ] && export "$name=$(cat "$file")" ;;
+      COPY_*) [ "$prefix" = COPY_ ] || continue ;;
+      *) [ -z "$prefix" ] || continue ;;
+    esac
+    case ${name#"$prefix"} in
+      # ssh takes no key without a line end; Terrace keeps values without.
+      SFTP_KEY | SFTP_KNOWN_HOSTS) (umask 077 && { cat "$secret" && echo; } >"/tmp/$name") ;;
+      CA_CERT) trust "$secret" ;;
+      REST_USERNAME) REST_USERNAME=$(cat "$secret") ;;
+      REST_PASSWORD) REST_PASSWORD=$(cat "$secret") ;;
+      *) export "${name#"$prefix"}=$(cat "$secret")" ;;
     esac
   done
-  return 0
-}
-
-# Writes the address of a repository into the file that restic reads it from, with the user of a REST server.
-address() {
-  local url=$1 file=$2
-  if [ -n "${REST_USERNAME:-}" ] && [[ $url == rest:http* ]]; then
-    local user pass
-    user=$(jq -rn --arg text "$REST_USERNAME" '$text | @uri')
-    pass=$(jq -rn --arg text "${REST_PASSWORD:-}" '$text | @uri')
-    url=$(sed -E "s|^(rest:https?://)|\\1$user:$pass@|" <<<"$url")
-  fi
+  case $url in
+    sftp:*) url=$(ssh_place "$prefix" "$url") ;;
+    rest:http*)
+      local user
+      user=$(REST_USERNAME=$REST_USERNAME REST_PASSWORD=$REST_PASSWORD jq -rn 'env.REST_USERNAME, env.REST_PASSWORD | @uri' | paste -sd :)
+      [ -z "$REST_USERNAME" ] || url=${url/:\/\//:\/\/$user@}
+      ;;
+  esac
   (umask 077 && printf '%s' "$url" >"$file")
 }
 
-# ssh takes what it is given and asks nobody: an unknown host is refused.
-ssh_setup() {
-  mkdir -p /tmp/.ssh
-  chmod 700 /tmp/.ssh
-  cat >/tmp/.ssh/config <<END
-Host *
+# An authority of one's own beside the ones that everybody knows.
+trust() {
+  [ -e /tmp/authorities ] || cat /etc/ssl/certs/ca-certificates.crt >/tmp/authorities
+  { cat "$1" && echo; } >>/tmp/authorities
+}
+
+# ssh_place PREFIX URL: tells ssh of a place under a name of its own, and prints the address by that. ssh takes what it is given and
+# asks nobody: an unknown host is refused.
+ssh_place() {
+  local prefix=$1 rest=${2#sftp:} name=${1:+copy-}place at path port=22
+  if [[ $rest == //* ]]; then
+    rest=${rest#//}
+    at=${rest%%/*} path=${rest#*/}
+    [[ $at == *:* ]] && port=${at##*:} at=${at%:*}
+  else
+    at=${rest%%:*} path=${rest#*:}
+  fi
+  cat >>/tmp/ssh_config <<END
+Host $name
+  HostName ${at#*@}
+  User ${at%%@*}
+  Port $port
   BatchMode yes
   ConnectTimeout 20
   ServerAliveInterval 15
   StrictHostKeyChecking yes
-  UserKnownHostsFile /tmp/SFTP_KNOWN_HOSTS
-  IdentityFile /tmp/SFTP_KEY
+  UserKnownHostsFile /tmp/${prefix}SFTP_KNOWN_HOSTS
+  IdentityFile /tmp/${prefix}SFTP_KEY
   IdentitiesOnly yes
 END
+  printf 'sftp:%s:%s' "$name" "$path"
 }
 
-SSH="ssh -F /tmp/.ssh/config"
-# restic in this version has no option for ssh's arguments beside its command, which holds host and user.
+# restic_at FILE ARGUMENTS: restic on the repository whose address is in the file.
 restic_at() {
-  local file=$1
+  local file=$1 options=()
   shift
-  local url command=()
-  url=$(cat "$file")
-  if [[ $url == sftp:* ]]; then
-    local rest=${url#sftp:} host port=
-    if [[ $rest == //* ]]; then
-      host=${rest#//}
-      host=${host%%/*}
-      [[ $host == *:* ]] && port="-p ${host##*:}" && host=${host%%:*}
-    else
-      host=${rest%%:*}
-    fi
-    command=(-o "sftp.command=$SSH $port $host -s sftp")
-  fi
+  [ -e /tmp/authorities ] && options=(--cacert /tmp/authorities)
   # In the background this takes the place of the shell, so that a signal reaches restic itself.
-  ${EXEC:-} restic --repository-file "$file" "${command[@]}" "$@"
+  ${EXEC:-} restic --repository-file "$file" "${options[@]}" "$@"
 }
 
 open_target() {
-  ssh_setup
-  credentials ""
-  address "$REPOSITORY" /tmp/repository
+  place "" "$REPOSITORY" /tmp/repository
   reach "$REPOSITORY" || fail open 1
 }
 
@@ -163,7 +167,7 @@ open_repository() {
   local code=1 file
   export RESTIC_PASSWORD_FILE=/run/secrets/repository-password
   if [ ! -e /run/secrets/repository-password-1 ] && [ -z "${ASK:-}" ] && seen; then
-    own_locks
+    own_locks /tmp/repository "$REPOSITORY"
     return
   fi
   for file in /run/secrets/repository-password*; do
@@ -183,7 +187,7 @@ open_repository() {
   fi
   [ "$code" = 0 ] || fail open "$code"
   : >"$WORDS"
-  own_locks
+  own_locks /tmp/repository "$REPOSITORY"
 }
 
 # Whether the repository can be taken to be there: it was used before, or its folder shows it.
@@ -191,19 +195,19 @@ seen() {
   [ "${FIRST:-}" != yes ] || [ -e "$REPOSITORY/config" ]
 }
 
-# Locks of jobs that were killed. One job at a time has the site, so a lock of this very host name is nobody's; a lock of
-# another host is left, and whoever holds it is waited for by failing.
+# own_locks FILE URL: locks of jobs that were killed. One job at a time has the site, so a lock of this very host name is nobody's;
+# a lock of another host is left, and whoever holds it is waited for by failing.
 own_locks() {
-  local lock locks=("$REPOSITORY"/locks/*)
-  [[ $REPOSITORY == /* && ${#locks[@]} = 0 ]] && return 0
-  for lock in $(restic_at /tmp/repository --no-lock list locks 2>/dev/null); do
-    if [ "$(restic_at /tmp/repository --no-lock cat lock "$lock" 2>/dev/null | jq -r .hostname)" != "$HOSTNAME" ]; then
+  local file=$1 url=$2 lock locks=("$2"/locks/*)
+  [[ $url == /* && ${#locks[@]} = 0 ]] && return 0
+  for lock in $(restic_at "$file" --no-lock list locks 2>/dev/null); do
+    if [ "$(restic_at "$file" --no-lock cat lock "$lock" 2>/dev/null | jq -r .hostname)" != "$HOSTNAME" ]; then
       return 0
     fi
     say "remove the lock of a job that was killed"
-    run restic_at /tmp/repository unlock --remove-all >/dev/null
+    run restic_at "$file" unlock --remove-all >/dev/null
     # restic never looks at what it had not written to its end.
-    [[ $REPOSITORY == /* ]] && find "$REPOSITORY" -type f -name '*-tmp-*' -delete
+    [[ $url == /* ]] && find "$url" -type f -name '*-tmp-*' -delete
     return 0
   done
   return 0

@@ -2,8 +2,7 @@
 . /usr/local/lib/terrace/common.sh
 open_target
 open_repository
-credentials COPY_
-address "$COPY_REPOSITORY" /tmp/copy
+place COPY_ "$COPY_REPOSITORY" /tmp/copy
 from=(--from-repository-file /tmp/repository --from-password-file "$RESTIC_PASSWORD_FILE")
 reach "$COPY_REPOSITORY" || fail copy-open 1
 if ! run restic_at /tmp/copy --no-lock cat config >/dev/null; then
@@ -14,6 +13,7 @@ if ! run restic_at /tmp/copy --no-lock cat config >/dev/null; then
   run restic_at /tmp/copy init --copy-chunker-params "${from[@]}" >/dev/null || fail copy-init $?
 fi
 : >"$WORDS"
+own_locks /tmp/copy "$COPY_REPOSITORY"
 say "copy"
 run restic_at /tmp/copy copy "${from[@]}" --host "$SITE" --tag terrace >&2 || fail copy $?
 result '{"ok": true}'
