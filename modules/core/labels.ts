@@ -9,6 +9,8 @@ export const LABEL = {
   template: "terrace.template",
   /** The limit of processes a service asks for. The Pulumi provider has no argument for it, so it travels as a label. */
   pids: "terrace.limit.pids",
+  /** On services: images, with commas between them, of what they start themselves. Nodes get these like the service's own. */
+  images: "terrace.images",
   site: "terrace.site",
   /** On Swarm nodes: the name that `pool.nodes` gives it. */
   node: "terrace.node",

@@ -3,6 +3,7 @@ import type Dockerode from "dockerode";
 import { LABEL } from "../core/labels.ts";
 import { namespaceOf } from "../names/index.ts";
 import { call, get, getBytes } from "./call.ts";
+import { changeObject } from "./change.ts";
 import { demultiplex, type RawTask } from "./converge.ts";
 import { destroyObject } from "./destroy.ts";
 import { isOver } from "./read.ts";
@@ -44,6 +45,8 @@ export type JobMount =
       target: string;
       readOnly?: boolean;
       labels?: Record<string, string>;
+      /** Docker puts into an empty one what the image has there. */
+      filled?: true;
       /** For Docker's driver `local`, where it is no folder of the node. */
       options?: Record<string, string> | undefined;
     }
@@ -93,6 +96,7 @@ export async function removeJob(docker: Dockerode, name: string): Promise<void> 
   });
   const found = services.find(({ Spec }) => Spec.Name === name);
   if (found === undefined) return;
+  await stop(docker, found.ID);
   await destroyObject(docker, { kind: "service", name, id: found.ID }, AbortSignal.timeout(STOP_LIMIT));
   const until = Date.now() + STOP_LIMIT;
   for (;;) {
@@ -100,6 +104,18 @@ export async function removeJob(docker: Dockerode, name: string): Promise<void> 
     const left = await get<object[]>(docker, "/containers/json", { all: true, filters });
     if (left.length === 0 || Date.now() > until) return;
     await sleep(POLL);
+  }
+}
+
+/** With its service a task goes out of sight, while its container, on whichever node, may work on. */
+async function stop(docker: Dockerode, id: string): Promise<void> {
+  const until = Date.now() + STOP_LIMIT;
+  for (let asked = false; Date.now() < until; await sleep(POLL)) {
+    const tasks = await get<RawTask[]>(docker, "/tasks", { filters: { service: [id] } });
+    if (tasks.every(({ Status }) => isOver(Status.State))) return;
+    if (!asked)
+      await changeObject(docker, `/services/${id}`, ({ Spec }) => ({ ...Spec, Mode: { Replicated: { Replicas: 0 } } }));
+    asked = true;
   }
 }
 
@@ -208,6 +224,6 @@ function mountOf(mount: JobMount): object {
   const { source: Source, target: Target, readOnly: ReadOnly = false } = mount;
   if (mount.kind === "bind") return { Type: "bind", Source, Target, ReadOnly };
   const DriverConfig = mount.options && { Name: "local", Options: mount.options };
-  const VolumeOptions = { NoCopy: true, Labels: mount.labels ?? {}, DriverConfig };
+  const VolumeOptions = { NoCopy: mount.filled !== true, Labels: mount.labels ?? {}, DriverConfig };
   return { Type: "volume", Source, Target, ReadOnly, VolumeOptions };
 }

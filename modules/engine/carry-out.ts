@@ -244,6 +244,8 @@ async function withIds(spec: Json, stack: string, { ids, images }: Run): Promise
     Secrets: resolve("secret", "Secret", container.Secrets),
     Configs: resolve("config", "Config", container.Configs),
   };
+  const more = (spec.Labels as Record<string, string> | undefined)?.[LABEL.images]?.split(",") ?? [];
+  await Promise.all(more.map((reference) => images?.place(reference, stack)));
   return { ...spec, TaskTemplate: { ...template, ContainerSpec: resolved } };
 }
 

@@ -72,7 +72,8 @@ export class PoolImages {
         continue;
       }
       const digest = await this.#push(reference);
-      if (!image.endsWith(digest)) report(`${reference} has another digest in the registry than its services name`);
+      if (image.includes("@") && !image.endsWith(digest))
+        report(`${reference} has another digest in the registry than its services name`);
     }
   }
 
@@ -145,7 +146,7 @@ export class PoolImages {
   }
 }
 
-/** Images of our own that services of a platform run, or would go back to, by the digest that a registry gave. */
+/** Images of our own that services of a platform run, or would go back to, by the digest that a registry gave; and those they start. */
 async function imagesInUse(docker: Dockerode, platform: string): Promise<string[]> {
   const filters = { label: [`${LABEL.platform}=${platform}`] };
   const services = await get<RawService[]>(docker, "/services", { filters });
@@ -155,7 +156,8 @@ async function imagesInUse(docker: Dockerode, platform: string): Promise<string[
     (PreviousSpec ?? {}) as Partial<RawService["Spec"]>,
   ]);
   const images = specs.flatMap(({ TaskTemplate }) => TaskTemplate?.ContainerSpec?.Image ?? []);
-  return [...new Set(images)].filter((image) => isOwnImage(image) && image.includes("@"));
+  const started = specs.flatMap(({ Labels }) => Labels?.[LABEL.images]?.split(",") ?? []);
+  return [...new Set([...images.filter((image) => image.includes("@")), ...started])].filter(isOwnImage);
 }
 
 /** How Docker says that the registry does not answer: what is not in it is another matter. */

@@ -86,7 +86,7 @@ export class Backup extends pulumi.ComponentResource {
       "agent",
       {
         name: objectName(list.platform, BACKUP_STACK, "agent"),
-        labels: serviceLabels(),
+        labels: serviceLabels({ [LABEL.images]: images.backup.reference }),
         taskSpec: {
           containerSpec: {
             image: images.agent.reference,

@@ -1,13 +1,13 @@
 import type { LiveDatabase } from "../../modules/backup/index.ts";
-import { repositoryJob } from "../../modules/backup/index.ts";
 import { LABEL } from "../../modules/core/labels.ts";
 import { DATABASE_HOST, DATABASE_PART } from "../../modules/database/index.ts";
 import { loginOf } from "../../modules/database/login.ts";
-import { call, destroyObject, findSecret, get, type JobMount, removeJob } from "../../modules/docker/index.ts";
+import { call, destroyObject, findSecret, get, removeJob } from "../../modules/docker/index.ts";
 import { namespaceOf, objectName, siteStack } from "../../modules/names/index.ts";
 import { volumeObject } from "../../modules/serve/index.ts";
 import { serviceNamed } from "./cluster.ts";
-import { job, removeVolume, type Session } from "./run.ts";
+import type { Session } from "./run.ts";
+import { removeVolumes } from "./volumes.ts";
 
 /** Names of all that a proof makes. They follow from the site's, so that what a killed proof left is found by the next one. */
 export interface Proof {
@@ -33,6 +33,7 @@ interface Spec {
     };
     Networks?: { Target: string; Aliases?: string[] }[];
     Resources?: { Limits?: object; Reservations?: object };
+    Placement?: { Constraints?: string[] };
   };
   Mode: object;
 }
@@ -65,6 +66,8 @@ function cloneOf(
       ContainerSpec: { ...container, Labels: labels, Mounts: mounts },
       Networks: [{ Target: network, Aliases: [alias] }],
       Resources: { Limits: task.Resources?.Limits ?? {} },
+      // Where the volumes of the proof are.
+      Placement: { ...task.Placement, Constraints: session.constraints },
     },
     Mode: { Replicated: { Replicas: 1 } },
   };
@@ -140,7 +143,7 @@ async function secretRef({ context }: Session, name: string): Promise<{ name: st
 }
 
 /** Removes all that a proof made; what is not there is fine. */
-export async function removeProof(session: Session, proof: Proof, ended = false): Promise<void> {
+export async function removeProof(session: Session, proof: Proof): Promise<void> {
   const { docker } = session.context;
   for (const name of [proof.web, proof.database]) await removeJob(docker, name);
   const networks = await get<{ Id: string; Name: string }[]>(docker, "/networks", {
@@ -151,20 +154,5 @@ export async function removeProof(session: Session, proof: Proof, ended = false)
       await destroyObject(docker, { kind: "network", name: Name, id: Id }, AbortSignal.timeout(60_000));
     }
   }
-  const names = [...proof.volumes.map(({ proof: name }) => name), proof.databaseVolume];
-  const local = new Set(
-    ((await get<{ Volumes: { Name: string }[] | null }>(docker, "/volumes")).Volumes ?? []).map(({ Name }) => Name),
-  );
-  for (const name of names) if (local.has(name)) await removeVolume(docker, name);
-  // Volumes of another node cannot be removed from here; they are emptied there.
-  if (ended && !names.some((name) => local.has(name))) await wipe(session, names);
-}
-
-async function wipe(session: Session, names: string[]): Promise<void> {
-  const labels = { [LABEL.platform]: session.context.platform };
-  const mounts = names.map(
-    (source): JobMount => ({ kind: "volume", source, target: `/data/restored/${source}`, labels }),
-  );
-  const spec = repositoryJob("wipe", session, { capabilities: ["CAP_DAC_OVERRIDE", "CAP_FOWNER"], mounts });
-  await job(session, spec, undefined);
+  await removeVolumes(session, [...proof.volumes.map(({ proof: name }) => name), proof.databaseVolume]);
 }

@@ -15,7 +15,8 @@ import { call, converge, type JobMount } from "../../modules/docker/index.ts";
 import { objectName } from "../../modules/names/index.ts";
 import { cloneDatabase, cloneSite, type Proof, removeProof } from "./proof.ts";
 import { choose } from "./restore.ts";
-import { type BackupContext, contentVolume, job, recorded, removeVolume, type Session, withSite } from "./run.ts";
+import { type BackupContext, job, recorded, type Session, withSite } from "./run.ts";
+import { contentVolume, removeVolumes } from "./volumes.ts";
 
 /** How long the throwaway database or site may take to come up, in ms. */
 const PATIENCE = 180_000;
@@ -34,7 +35,7 @@ export function proveSite(context: BackupContext, site: string): Promise<BackupR
       try {
         return { backup: from.backup, ...(await prove(session, proof, from)) };
       } finally {
-        await removeProof(session, proof, proof.volumes.length > 0);
+        await removeProof(session, proof);
       }
     }),
   );
@@ -96,7 +97,7 @@ async function prove(session: Session, proof: Proof, from: StoredBackup): Promis
 }
 
 async function proveFiles(session: Session, proof: Proof, from: StoredBackup) {
-  const { context, list, entry, live } = session;
+  const { list, entry } = session;
   const names = proof.volumes.map(({ volume }) => volume);
   const labels = { [LABEL.platform]: list.platform };
   const at = (folder: string, readOnly: boolean): JobMount[] =>
@@ -114,7 +115,7 @@ async function proveFiles(session: Session, proof: Proof, from: StoredBackup) {
     list.repository,
   );
   if (fetched.fault !== undefined) return fetched;
-  const content = entry.content ? await contentVolume(context, entry.site, live.image) : undefined;
+  const content = await contentVolume(session);
   try {
     const pages: JobMount[] =
       content === undefined
@@ -124,7 +125,7 @@ async function proveFiles(session: Session, proof: Proof, from: StoredBackup) {
     const compared = await job(session, compareJob(session, names, mounts), list.repository);
     if (compared.fault !== undefined) return compared;
   } finally {
-    if (content !== undefined) await removeVolume(context.docker, content);
+    if (content !== undefined) await removeVolumes(session, [content]);
   }
   const swapped = await job(
     session,

@@ -27,10 +27,8 @@ import {
   type Verdict,
 } from "../../modules/backup/index.ts";
 import type { TerraceError } from "../../modules/core/errors.ts";
-import { LABEL } from "../../modules/core/labels.ts";
-import { call, type JobEnd, type JobSpec, removeJob, runJob } from "../../modules/docker/index.ts";
+import { type JobEnd, type JobSpec, removeJob, runJob } from "../../modules/docker/index.ts";
 import { acquireLock } from "../../modules/engine/index.ts";
-import { objectName, siteStack } from "../../modules/names/index.ts";
 import {
   emptyHistory,
   readBackups,
@@ -41,6 +39,7 @@ import {
   serviceNamed,
   writeHistory,
 } from "./cluster.ts";
+import { contentName, contentVolume, placeOf, removeVolume, removeVolumes } from "./volumes.ts";
 
 /** What all work on backups needs. */
 export interface BackupContext {
@@ -94,7 +93,8 @@ export async function withSite<T>(
     const list = requireList(state, platform);
     const entry = requireEntry(list, site);
     const { history, cleared } = await clearKilled(context, site, state.histories.get(site)?.history);
-    const constraints = live.constraints.length > 0 ? live.constraints : (live.database?.constraints ?? []);
+    const bound = live.constraints.length > 0 ? live.constraints : (live.database?.constraints ?? []);
+    const constraints = bound.length > 0 ? bound : await placeOf(docker, list);
     const known = { list, entry, live, history, constraints, cleared, ...keys };
     return await work({ context: { ...context, signal }, ...known });
   } finally {
@@ -163,11 +163,11 @@ export function backup(
   session: Session,
   { accept = false, safety = false }: { accept?: boolean; safety?: true | false },
 ): Promise<BackupRun> {
-  const { context, entry, live, list } = session;
+  const { entry, live, list } = session;
   return recorded(session, "backup", async () => {
     const began = new Date();
     const id = backupId(began);
-    const content = entry.content ? await contentVolume(context, entry.site, live.image) : undefined;
+    const content = await contentVolume(session);
     try {
       const place = targetText(list.repository);
       const first = !hasRepository(session.history, place);
@@ -182,7 +182,7 @@ export function backup(
       };
       return fault === undefined ? { ...made, ...judged(session, result, accept, began) } : { ...made, fault };
     } finally {
-      if (content !== undefined) await removeVolume(context.docker, content);
+      if (content !== undefined) await removeVolumes(session, [content]);
     }
   });
 }
@@ -229,7 +229,14 @@ export async function job(
   const watch = { signal: context.signal, progress: (line: string) => context.report(`${entry.site}: ${line}`) };
   let end: JobEnd = await runJob(context.docker, spec, watch);
   if (create && target?.kind === "local" && /bind source path does not exist/.test(end.fault ?? "")) {
-    await runJob(context.docker, folderJob(spec, target.path), watch);
+    const { code, fault, words } = await runJob(context.docker, folderJob(spec, target.path), watch);
+    if (code !== 0) {
+      const why = fault ?? words.at(-1) ?? `mkdir ended with ${code}`;
+      return {
+        result: {},
+        fault: { reason: "unreachable", says: `the repository's folder could not be made: ${why}` },
+      };
+    }
     end = await runJob(context.docker, spec, watch);
   }
   return { result: end.result ?? {}, fault: jobFault(end) };
@@ -251,44 +258,4 @@ function folderJob(spec: JobSpec, path: string): JobSpec {
 /** Sorts by time; the random end keeps two of one second apart. */
 function backupId(now: Date): string {
   return `${now.toISOString().slice(0, 19).replaceAll(/[-:]/g, "")}Z-${randomBytes(2).toString("hex")}`;
-}
-
-/** Holds a static site's pages while they are read. */
-function contentName(platform: string, site: string): string {
-  return objectName(platform, siteStack(site), "backup-content");
-}
-
-/**
- * A static site's pages are a layer of its image. Docker copies them into an empty volume that is mounted over them, the moment a
- * container is made; it need not run.
- */
-export async function contentVolume(
-  { docker, platform }: BackupContext,
-  site: string,
-  image: string | undefined,
-): Promise<string | undefined> {
-  if (image === undefined) return undefined;
-  const name = contentName(platform, site);
-  await removeVolume(docker, name);
-  const Labels = { [LABEL.platform]: platform };
-  await call(docker, "POST", "/volumes/create", {}, { Name: name, Labels });
-  const Image = image.split("@")[0];
-  const mount = { Type: "volume", Source: name, Target: "/srv/www" };
-  const body = { Image, Labels, HostConfig: { Mounts: [mount], NetworkMode: "none" } };
-  const { Id } = await call<{ Id: string }>(docker, "POST", "/containers/create", {}, body);
-  await docker.getContainer(Id).remove({ force: true });
-  return name;
-}
-
-export async function removeVolume(docker: Dockerode, name: string): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await call(docker, "DELETE", `/volumes/${name}`);
-      return;
-    } catch (error) {
-      if ((error as { statusCode?: number }).statusCode === 404) return;
-      if (attempt === 40) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 250));
-    }
-  }
 }

@@ -68,19 +68,30 @@ export class PoolRig {
   }
 
   /** This machine's kernel has no IPsec, so the control network is a plain one. */
-  async pool(nodes: NodeEntry[], more: object = {}): Promise<void> {
+  async pool(nodes: NodeEntry[], more: object = {}, platform: object = {}): Promise<void> {
     const networks = { ...this.#networks, encrypted: false, ...more };
     const pool = { driver: "ssh", ssh: { key: "pool" }, nodes };
-    const platform = { platform: this.platform, domain: "pool.localhost", networks, pool, backup: this.#backup };
-    await this.write("platform.yaml", stringify(platform));
+    const all = {
+      platform: this.platform,
+      domain: "pool.localhost",
+      networks,
+      pool,
+      backup: this.#backup,
+      ...platform,
+    };
+    await this.write("platform.yaml", stringify(all));
   }
 
   /** From the next {@link pool} on, backups go to a server of this machine, and only when a test asks for them. */
-  async backUpTo({ url, user, password }: RestServer): Promise<void> {
-    await this.write("secrets/backup/REST_USERNAME", user);
-    await this.write("secrets/backup/REST_PASSWORD", password);
+  async backUpTo(server: RestServer): Promise<void> {
+    const secrets = {
+      REST_USERNAME: server.user,
+      REST_PASSWORD: server.password,
+      CA_CERT: await server.authority(),
+    };
+    for (const [name, value] of Object.entries(secrets)) await this.write(`secrets/backup/${name}`, value);
     const never = { schedule: "0 0 1 1 *", prove: "never", check: "0 0 1 1 *" };
-    this.#backup = { repository: url, credentials: ["REST_USERNAME", "REST_PASSWORD"], ...never };
+    this.#backup = { repository: server.url, credentials: Object.keys(secrets), ...never };
   }
 
   /**
