@@ -1,6 +1,7 @@
 import { EXIT } from "../modules/core/errors.ts";
 import { agent } from "./backup/agent.ts";
 import { checkBackup } from "./backup/check.ts";
+import { backupHistory } from "./backup/history.ts";
 import { key } from "./backup/key.ts";
 import { proveBackup } from "./backup/prove.ts";
 import { runBackup } from "./backup/run.ts";
@@ -16,7 +17,7 @@ export const backup: Command = {
     { line: "terrace backup", says: "all sites" },
     { line: "terrace backup run gejiu", says: "back one site up now" },
   ],
-  subcommands: [runBackup, proveBackup, checkBackup, key, agent],
+  subcommands: [runBackup, proveBackup, checkBackup, backupHistory, key, agent],
   async run(input) {
     const [{ openWorkspace }, { connectTo }, { overview }, { backupTable }] = await Promise.all([
       import("./cli/workspace.ts"),

@@ -14,7 +14,7 @@ import {
 } from "../../modules/backup/index.ts";
 import { get, type RawService } from "../../modules/docker/index.ts";
 import { objectName } from "../../modules/names/index.ts";
-import { type BackupState, emptyHistory, readBackups, requireList } from "./cluster.ts";
+import { type BackupState, emptyHistory, readBackups, requireEntry, requireList } from "./cluster.ts";
 
 /** The backups of one site, as people and machines are told. Times are ISO 8601. */
 export interface SiteBackups {
@@ -51,6 +51,18 @@ export async function overview(docker: Dockerode, platform: string, now: Date): 
   const seen = describeBackups(requireList(state, platform), state, now);
   const faults = await agentFault(docker, platform);
   return { ...seen, faults, ok: seen.ok && faults.length === 0 };
+}
+
+/**
+ * What is remembered of a site's runs, newest first; reads with one call. A site that is backed up no more has a history, too.
+ *
+ * @throws TerraceError `TERRACE_NOT_BACKED_UP`
+ */
+export async function runsOf(docker: Dockerode, platform: string, site: string): Promise<BackupRun[]> {
+  const state = await readBackups(docker, platform);
+  const known = state.histories.get(site)?.history;
+  if (known === undefined) requireEntry(requireList(state, platform), site);
+  return known?.runs ?? [];
 }
 
 /** Nothing runs by schedule without the agent. */

@@ -1,6 +1,5 @@
 import { statSync } from "node:fs";
 import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import https from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { armor, Decrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
@@ -13,8 +12,8 @@ import { Workspace } from "../support/workspace.ts";
 
 let workspace: Workspace;
 let repository: string;
-/** What the site `book` holds once it is filled. */
-let filled: { entries: string; uploads: string };
+/** What the sites with a database hold once they are filled. */
+const filled = new Map<string, { entries: string; uploads: string }>();
 
 beforeAll(async () => {
   repository = await mkdtemp(join(tmpdir(), "terrace-backups-"));
@@ -22,12 +21,14 @@ beforeAll(async () => {
   await writeApp(workspace);
   await workspace.add(
     "platform.yaml",
-    stringify({ backup: { repository: join(repository, "made/by/the/job"), smallest: "0KiB" } }),
+    stringify({ backup: { repository: join(repository, "made/by/the/job"), smallest: "0KiB", spread: "0s" } }),
   );
   await workspace.pages("www", "the portal");
   await workspace.site("notes", appSite("notes", { volumes: [{ name: "data", path: "/data", size: "1MiB" }] }));
   await writeGuestbook(workspace);
   await workspace.site("book", guestbookSite("book", "mariadb"));
+  await workspace.site("ledger", guestbookSite("ledger", "postgres"));
+  await workspace.pages("clock", "tick", { backup: { schedule: "* * * * *", prove: "* * * * *" } });
   const { code, all } = await workspace.up();
   expect(all, all).toContain("Done");
   expect(code).toBe(0);
@@ -44,7 +45,13 @@ test("a site is backed up while it serves, spoiled, and put back as it was", asy
   expect(backup.all).toMatch(/✓ notes: backup .*✓ www: backup/s);
   expect(backup.code).toBe(0);
   expect(load.failures).toEqual([]);
-  expect((await readdir(join(repository, "made/by/the/job"))).sort()).toEqual(["book", "notes", "www"]);
+  expect((await readdir(join(repository, "made/by/the/job"))).sort()).toEqual([
+    "book",
+    "clock",
+    "ledger",
+    "notes",
+    "www",
+  ]);
 
   await workspace.visitor.get("notes", "/set/spoiled");
   const restored = await workspace.run("restore", "notes", "--yes");
@@ -59,9 +66,46 @@ test("a site is backed up while it serves, spoiled, and put back as it was", asy
   const { stdout } = await workspace.run("backup", "--json");
   expect(JSON.parse(stdout)).toMatchObject({
     ok: true,
-    sites: [{ site: "book" }, { site: "notes", last: { files: 1 } }, { site: "www", last: { files: 1 } }],
+    sites: [
+      ...["book", "clock", "ledger"].map((site) => ({ site })),
+      ...["notes", "www"].map((site) => ({ site, last: { files: 1 } })),
+    ],
   });
 });
+
+test("what was run for a site is remembered, the newest first", async () => {
+  const { code, stdout } = await workspace.run("backup", "history", "notes", "--json");
+  expect(code).toBe(0);
+  const { runs } = JSON.parse(stdout) as { runs: { action: string; ok: boolean; safety?: true }[] };
+  const words = runs.map(({ action, ok, safety }) => [action, ok, safety ?? false]);
+  expect(words).toEqual([
+    ["restore", true, false],
+    ["restore", true, false],
+    ["backup", true, true],
+    ["retention", true, false],
+    ["backup", true, false],
+  ]);
+  const shown = await workspace.run("backup", "history", "notes");
+  expect(shown.stdout).toMatch(/BEGAN .*\n *\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +restore +\d+ s +ok /);
+});
+
+test("the agent runs what is due, one thing at a time", async () => {
+  const runs = async () => {
+    const { stdout } = await workspace.run("backup", "history", "clock", "--json");
+    return (JSON.parse(stdout) as { runs: { action: string; ok: boolean; began: string; ended: string }[] }).runs;
+  };
+  const good = (action: string) => expect.objectContaining({ action, ok: true });
+  await expect
+    .poll(runs, { timeout: 150_000, interval: 2000 })
+    .toEqual(expect.arrayContaining(["backup", "prove"].map(good)));
+  const inTurn = (await runs()).toSorted((a, b) => a.began.localeCompare(b.began));
+  for (const [at, { began }] of inTurn.entries()) {
+    const before = inTurn[at - 1];
+    if (before !== undefined) expect(began >= before.ended).toBe(true);
+  }
+  await workspace.pages("clock", "tick", { backup: "none" });
+  expect((await workspace.up("clock")).code).toBe(0);
+}, 200_000);
 
 test("what there is no backup of is not restored", async () => {
   const cases: [string[], string][] = [
@@ -86,11 +130,14 @@ test("what there is no backup of is not restored", async () => {
 
 test("a dynamic site whose volume and database are destroyed is restored, equal in every byte and row, and proven", async () => {
   const { visitor, docker, name } = workspace;
-  filled = { entries: await fill(), uploads: (await visitor.get("book", "/uploads")).body };
-  const backup = await workspace.run("backup", "run", "book");
-  expect(backup.all).toMatch(/✓ book: backup .*, 1 tables with 20 rows/);
-  const proof = await workspace.run("backup", "prove", "book", "www");
-  expect(proof.all).toMatch(/✓ book: prove\n✓ www: prove/);
+  await Promise.all(["book", "ledger"].map(fill));
+  const { result: backup, load } = await visitor.during("book", () => workspace.run("backup", "run", "book", "ledger"));
+  expect(load.failures).toEqual([]);
+  for (const site of filled.keys()) {
+    expect(backup.all).toMatch(new RegExp(`✓ ${site}: backup .*, 1 tables with 20 rows`));
+  }
+  const proof = await workspace.run("backup", "prove", "book", "ledger", "www");
+  expect(proof.all).toMatch(/✓ book: prove\n✓ ledger: prove\n✓ www: prove/);
   expect((await docker.listVolumes()).Volumes?.filter((one) => one.Name.startsWith(`${name}-backup_proof`))).toEqual(
     [],
   );
@@ -104,7 +151,26 @@ test("a dynamic site whose volume and database are destroyed is restored, equal 
   await expectFilled("book");
 }, 400_000);
 
-test("a copy is restored beside its site, which is not touched", async () => {
+test("one path, the database or one volume is put back, and nothing beside it", async () => {
+  const { visitor, cluster } = workspace;
+  const web = await cluster.container(cluster.web("ledger"));
+  const spoil = ["sh", "-c", "rm /var/lib/guestbook/uploads/file[01].bin"];
+  expect(await inContainer(web, spoil)).toMatchObject({ code: 0 });
+  expect((await visitor.post("ledger", "/entries", { name: "late", text: "late" })).status).toBe(201);
+  const after = async (...what: string[]) => {
+    const { code, all } = await workspace.run("restore", "ledger", ...what, "--no-safety", "--yes");
+    expect(code, all).toBe(0);
+    const entries = await visitor.until("ledger", "/entries", ({ status }) => status === 200);
+    const uploads = JSON.parse((await visitor.get("ledger", "/uploads")).body) as { name: string }[];
+    return [(JSON.parse(entries.body) as object[]).length, uploads.map(({ name }) => name).toSorted()];
+  };
+  expect(await after("--path", "/uploads/file0.bin")).toEqual([21, ["file0.bin", "file2.bin"]]);
+  expect(await after("--database")).toEqual([20, ["file0.bin", "file2.bin"]]);
+  expect(await after("--volume", "uploads")).toEqual([20, ["file0.bin", "file1.bin", "file2.bin"]]);
+  await expectFilled("ledger");
+});
+
+test("a copy is restored beside its site, which is not touched, whatever database it has", async () => {
   const { cluster, docker, name } = workspace;
   const db = await cluster.container(`${name}-site-book_db`);
   // A view belongs to the user of its own site's database.
@@ -113,10 +179,12 @@ test("a copy is restored beside its site, which is not touched", async () => {
   expect(await inContainer(db, ["sh", "-c", script])).toEqual({ code: 0, output: "" });
   expect((await workspace.run("backup", "run", "book")).code).toBe(0);
   const before = await cluster.tasks(cluster.web("book"));
-  const copied = await workspace.run("restore", "book", "--as", "book-old", "--yes");
-  expect(copied.code, copied.all).toBe(0);
-  await expectFilled("book-old");
-  await expectFilled("book");
+  for (const site of ["book", "ledger"]) {
+    const copied = await workspace.run("restore", site, "--as", `${site}-old`, "--yes");
+    expect(copied.code, copied.all).toBe(0);
+    await expectFilled(site, `${site}-old`);
+    await expectFilled(site);
+  }
   expect(await cluster.tasks(cluster.web("book"))).toEqual(before);
   expect((await docker.listVolumes()).Volumes.map((one) => one.Name)).toContain(`${name}-site-book-old_uploads`);
   for (const taken of ["book", "book-old", "www"]) {
@@ -156,7 +224,7 @@ test("the key is given out sealed; after its rotation another one opens the repo
   const first = await exportKey(identity);
   const rotated = await workspace.run("backup", "key", "rotate");
   expect(rotated.code, rotated.all).toBe(0);
-  expect(rotated.all).toContain("3 repositories have another key.");
+  expect(rotated.all).toContain("4 repositories have another key.");
   const second = await exportKey(identity);
   expect(second).toMatch(/^\S{30,}$/);
   expect(second).not.toBe(first);
@@ -173,11 +241,11 @@ test("a cluster that was lost with its keys is rebuilt from the files, the repos
   const sealed = await workspace.run("backup", "key", "export", "--to", await identityToRecipient(identity));
   await workspace.write("backup-key.age", sealed.stdout);
   await workspace.write("key.txt", `${identity}\n`);
-  expect((await workspace.run("backup", "run", "notes", "book")).code).toBe(0);
+  expect((await workspace.run("backup", "run", "notes", "book", "ledger")).code).toBe(0);
   const lost = await workspace.run("destroy", "--confirm", name, "--volumes");
   expect(lost.code, lost.all).toBe(0);
   expect(await workspace.cluster.everything()).toEqual([]);
-  await workspace.remove("site-configs/book-old.yaml");
+  for (const copy of ["book-old", "ledger-old"]) await workspace.remove(`site-configs/${copy}.yaml`);
 
   const without = await workspace.run("restore", "--all", "--yes");
   expect(without.stderr).toContain("none of the backups opens with the key that this cluster has (TERRACE_BACKUP_KEY)");
@@ -191,28 +259,35 @@ test("a cluster that was lost with its keys is rebuilt from the files, the repos
   expect(empty.all).toMatch(
     /✗ notes: backup failed \(foreign\): the repository holds \d backups from before this cluster/,
   );
+  const killed = workspace.start("restore", "--all", "--key", ...key, "--yes");
+  await expect.poll(killed.written, { timeout: 120_000, interval: 50 }).toContain(": restored, as it was at ");
+  killed.child.kill("SIGKILL");
+  expect((await killed.ended).code).toBe("SIGKILL");
   const restored = await workspace.run("restore", "--all", "--key", ...key, "--yes");
   expect(restored.code, restored.all).toBe(0);
-  expect(restored.stdout).toMatch(/book +restored +as it was at .*\n *notes +restored .*\n *www +none /);
-  expect(restored.stdout).toContain("2 of 3 sites were put back, 0 failed.");
+  const [book, ledger, notes, www] = restored.stdout.match(/(?<=^ *(?:book|ledger|notes|www) +)\w+/gm) ?? [];
+  expect([book, ledger, notes].toSorted()).toEqual(["kept", expect.stringMatching(/kept|restored/), "restored"]);
+  expect(www).toBe("none");
+  expect(restored.stdout).toMatch(/[12] of 4 sites were put back, 0 failed\./);
   visitor.root = (await workspace.run("trust")).stdout;
-  await expectFilled("book");
+  for (const site of filled.keys()) await expectFilled(site);
   expect((await visitor.get("notes", "/get")).body).toBe("precious");
 
   const again = await workspace.run("restore", "--all", "--json", "--yes");
   const sites = [
-    { site: "book", state: "kept" },
-    { site: "notes", state: "kept" },
+    ...["book", "ledger", "notes"].map((site) => ({ site, state: "kept" })),
     { site: "www", state: "no-data" },
   ];
   expect(JSON.parse(again.stdout)).toMatchObject({ sites });
   expect((await workspace.run("backup", "run", "notes")).all).toContain("✓ notes: backup");
 }, 400_000);
 
-async function expectFilled(site: string): Promise<void> {
+/** A site holds what another one, or itself, was filled with. */
+async function expectFilled(site: string, at = site): Promise<void> {
   const { visitor } = workspace;
-  expect((await visitor.until(site, "/entries", ({ status }) => status === 200)).body).toBe(filled.entries);
-  expect((await visitor.get(site, "/uploads")).body).toBe(filled.uploads);
+  const { entries, uploads } = filled.get(site) ?? {};
+  expect((await visitor.until(at, "/entries", ({ status }) => status === 200)).body).toBe(entries);
+  expect((await visitor.get(at, "/uploads")).body).toBe(uploads);
 }
 
 async function exportKey(identity: string): Promise<string> {
@@ -223,43 +298,14 @@ async function exportKey(identity: string): Promise<string> {
   return (await decrypter.decrypt(armor.decode(stdout), "text")).trim();
 }
 
-async function fill(): Promise<string> {
-  for (let at = 0; at < 20; at++)
-    await post("/entries", `name=n${at}&text=${encodeURIComponent(`line\n(${at}),'"\\ 中文`)}`);
-  for (let at = 0; at < 3; at++) await post(`/uploads/file${at}.bin`, String(at).repeat(50_000));
-  return (await workspace.visitor.get("book", "/entries")).body;
-}
-
-function post(path: string, body: string): Promise<void> {
-  const { host, ports, root } = {
-    host: workspace.visitor.host("book"),
-    ports: workspace.visitor.ports,
-    root: workspace.visitor.root,
-  };
-  return new Promise((resolve, reject) => {
-    const headers = {
-      host,
-      "content-type": "application/x-www-form-urlencoded",
-      "content-length": Buffer.byteLength(body),
-    };
-    const call = https.request({
-      host: "127.0.0.1",
-      port: ports.https,
-      servername: host,
-      path,
-      method: "POST",
-      headers,
-      ca: root,
-    });
-    call.on("response", (answer) => {
-      answer
-        .resume()
-        .on("end", () =>
-          (answer.statusCode ?? 500) < 400 ? resolve() : reject(new Error(`${path}: ${answer.statusCode}`)),
-        );
-    });
-    call.on("error", reject).end(body);
-  });
+async function fill(site: string): Promise<void> {
+  const { visitor } = workspace;
+  const taken = async (path: string, body: Record<string, string> | Buffer) =>
+    expect((await visitor.post(site, path, body)).status).toBeLessThan(400);
+  for (let at = 0; at < 20; at++) await taken("/entries", { name: `n${at}`, text: `line\n(${at}),'"\\ 中文` });
+  for (let at = 0; at < 3; at++) await taken(`/uploads/file${at}.bin`, Buffer.from(String(at).repeat(50_000)));
+  const [entries, uploads] = await Promise.all(["/entries", "/uploads"].map((path) => visitor.get(site, path)));
+  filled.set(site, { entries: entries?.body ?? "", uploads: uploads?.body ?? "" });
 }
 
 async function gone(volume: string): Promise<void> {
