@@ -2,6 +2,9 @@
 . /usr/local/lib/terrace/common.sh
 . /usr/local/lib/terrace/database.sh
 
+# Steady memory, as for files.
+export GOGC=20
+
 dump_stream() {
   restic_at /tmp/repository --no-lock dump "$SNAPSHOT" /database.dump 2>>"$WORDS"
 }
