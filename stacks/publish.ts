@@ -11,12 +11,15 @@ import {
   type Run,
   toLive,
 } from "../modules/engine/index.ts";
+import { objectName } from "../modules/names/index.ts";
 import { type EdgeAddress, edgeRevision } from "../modules/probe/index.ts";
 import { edgeModel } from "./edge/model.ts";
 import type { Plan } from "./model.ts";
 import { evaluateStack, readLiveModel } from "./plan.ts";
 
 const MINUTE = 60_000;
+/** ms that routes may take to reach the edges: a minute for the service that hands them out, and one for the edges. */
+const ARRIVAL = 2 * MINUTE;
 /** ms after which an edge that does not answer is not waited for any more, once another one runs the new routes. */
 const SILENCE = 8000;
 
@@ -59,9 +62,12 @@ export async function publishRoutes(
     const changes = diffStack("edge", desired, live);
     const own = { ...run, ids: idsOf(live) };
     await carryOut(changes, own);
-    for (const change of changes) if (change.kind === "service") await edgeComesUp(change, own);
+    const handsOut = objectName(name, "edge", "config");
+    const services = changes.filter(({ kind, action }) => kind === "service" && action !== "delete");
+    for (const change of services) if (change.name !== handsOut) await edgeComesUp(change, own);
+    const source = services.find((change) => change.name === handsOut);
     const running =
-      changes.length > 0 ? await edgesRun(renderEdge(model).revision, edges, run) : await answering(edges);
+      changes.length > 0 ? await arrive(renderEdge(model).revision, edges, source, own) : await answering(edges);
     return { routes: model.sites, unwanted: changes.filter(({ action }) => action === "delete"), edges: running };
   } finally {
     await lock.release();
@@ -92,10 +98,34 @@ export async function edgeComesUp({ kind, name, action }: Change, { docker, sign
   if (fault !== undefined) throw edgeFault(`${name} did not come up: ${fault.why}`, fault.log);
 }
 
+/**
+ * Waits until every edge runs a revision, and returns those that do. They have it from the new task of the service that hands it out:
+ * that the old one stops, and that Swarm calls the update complete, seconds later, nobody waits for. Where the service does not come
+ * up, its fault is thrown.
+ */
+async function arrive(
+  revision: string,
+  edges: EdgeAddress[],
+  source: Change | undefined,
+  run: Run,
+): Promise<EdgeAddress[]> {
+  run.report(`publish routes ${revision}`);
+  const arrived = new AbortController();
+  const own = { ...run, signal: AbortSignal.any([run.signal, arrived.signal]) };
+  const broken = new Promise<never>((_, reject) => {
+    if (source !== undefined) edgeComesUp(source, own).catch(reject);
+  });
+  try {
+    return await Promise.race([edgesRun(revision, edges, own), broken]);
+  } finally {
+    arrived.abort();
+  }
+}
+
 /** Waits until every edge runs a revision, and returns those that do. One that does not answer at all holds up no other one. */
 async function edgesRun(revision: string, edges: EdgeAddress[], run: Run): Promise<EdgeAddress[]> {
-  run.report(`publish routes ${revision}`);
   const started = Date.now();
+  let first: number | undefined;
   const done: EdgeAddress[] = [];
   for (let waiting = edges; ; ) {
     run.signal.throwIfAborted();
@@ -104,13 +134,14 @@ async function edgesRun(revision: string, edges: EdgeAddress[], run: Run): Promi
     const silent = waiting.filter((_, index) => running[index] === undefined);
     waiting = waiting.filter((_, index) => running[index] !== revision);
     if (waiting.length === 0) return done;
-    const passed = Date.now() - started;
-    if (done.length > 0 && silent.length === waiting.length && passed > SILENCE) {
+    if (done.length > 0) first ??= Date.now();
+    const alone = Date.now() - (first ?? Date.now());
+    if (silent.length === waiting.length && alone > SILENCE) {
       run.report(`the edge at ${named(silent)} does not answer; it takes the new routes when it is back`);
       return done;
     }
-    if (passed > MINUTE) {
-      throw edgeFault(`the edge at ${named(waiting)} did not take the new routes (${revision}) within a minute`, []);
+    if (Date.now() - started > ARRIVAL) {
+      throw edgeFault(`the edge at ${named(waiting)} did not take the new routes (${revision}) within two minutes`, []);
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
