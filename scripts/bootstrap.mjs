@@ -98,7 +98,7 @@ async function start(args) {
   return (await run(process.execPath, [join(root, "scripts", "terrace.mjs"), "start", ...args])).code;
 }
 
-/** Every fault at every call: half an hour and more. */
+/** Every fault at every call: 40 minutes. */
 async function faults(args) {
   const vitest = join(root, "node_modules", ".bin", "vitest");
   return (await run(vitest, ["run", "--project", "docker", "tests/faults", ...args], { env: { FAULTS: "all" } })).code;

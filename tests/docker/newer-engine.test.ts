@@ -80,7 +80,7 @@ test.skipIf(obstacle !== undefined)("sites are changed, scaled, retired and put 
 });
 
 test.skipIf(obstacle !== undefined)(
-  "a site that crashes is told with its reason, and the platform goes in the end",
+  "a site whose image is nowhere is told and serves on, and the platform goes in the end",
   async () => {
     await workspace.site(
       "finance",

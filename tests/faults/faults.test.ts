@@ -107,34 +107,14 @@ function kindOf(call: string): string {
   return call.replace(/\/[0-9a-z]{25}\b|\/[0-9a-f]{64}\b/, "/ID");
 }
 
-/** Something that happens in the middle of the deploys must not be seen by visitors of other sites. */
-function watchSite(site: string): { failures: string[]; stop(): Promise<void> } {
-  const failures: string[] = [];
-  const seen = { stopped: false };
-  const watch = (async () => {
-    while (!seen.stopped) {
-      const visit = () => workspace.visitor.get(site).catch((error) => ({ status: 0, body: String(error) }));
-      let answer = await visit();
-      // A reload of the edge closes connections that have been silent for seconds; on a machine under load a handshake can be one.
-      if (answer.status === 0) answer = await visit();
-      if (answer.status !== 200) failures.push(`${answer.status} ${answer.body}`);
-      await sleep(50);
-    }
-  })();
-  const stop = async () => {
-    seen.stopped = true;
-    await watch;
-  };
-  return { failures, stop };
-}
-
 test("after a fault at any call, the next run converges, and a site that is not concerned never stops", {
   timeout: ALL ? 10_800_000 : 300_000,
 }, async () => {
   await deployWith(NOWHERE, "before");
   const all = points(socket.calls);
   await requireConverged("without a fault");
-  const { failures, stop } = watchSite("stay");
+  // What happens in the middle of the deploys must not be seen by visitors of other sites.
+  const { load, stop } = workspace.visitor.steadily("stay");
   const broken = pairs(all).slice(FROM);
   const runs: string[] = [];
   for (const [index, { kind, point }] of broken.entries()) {
@@ -148,7 +128,7 @@ test("after a fault at any call, the next run converges, and a site that is not 
   process.stdout.write(
     `${runs.length} deploys were broken, at ${ALL ? "each" : "some"} of ${all.length} calls: ${CHOSEN.join(", ")}\n`,
   );
-  expect(failures).toEqual([]);
+  expect(load.failures).toEqual([]);
   // A deploy may need a call less than the first one did; that most met their fault must be seen.
   expect(runs.length).toBeGreaterThanOrEqual(Math.floor(broken.length * 0.9));
 });

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { requirePackages } from "./packages.ts";
 
 /** The packages of an engine. They are unpacked, not installed: no script of theirs runs. */
 const PACKAGES = ["docker.io", "iptables", "mount", "coreutils"];
@@ -20,6 +21,7 @@ export interface Programs {
  * @throws Error with what mmdebstrap said
  */
 export async function newerPrograms(suite: string): Promise<Programs> {
+  await requirePackages({ "/usr/bin/mmdebstrap": "mmdebstrap" });
   const folder = await mkdtemp(join(tmpdir(), "terrace-newer-"));
   const remove = () => rm(folder, { recursive: true, force: true });
   const root = join(folder, "root");
