@@ -85,7 +85,7 @@ test("a server that is lost takes no site along; it comes back with the current 
   let status = await rig.run(["status"]);
   for (const end = Date.now() + 150_000; status.code !== 0 && Date.now() < end; await sleep(500))
     status = await rig.run(["status"]);
-  expect([status.code, status.code === 0 ? "" : status.all, await rig.nodes(home)]).toEqual([0, "", expect.anything()]);
+  expect([status.code, status.code === 0 ? "" : status.all]).toEqual([0, ""]);
 });
 
 test("a site with a volume is bound to the node that it is on, and that node is neither emptied nor let go", async () => {
