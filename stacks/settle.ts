@@ -46,7 +46,8 @@ export async function settleSite(plan: SitePlan, platform: string, run: Run, hel
   if (draft.source.kind === "none") return;
   const name = objectName(platform, plan.stack, "web");
   const id = run.ids.get(`service ${name}`) ?? name;
-  const fault = await converge(run.docker, id, MINUTE + (draft.health?.start ?? 0), run.signal, watch);
+  const changed = changes.some((change) => change.name === name);
+  const fault = await converge(run.docker, id, MINUTE + (draft.health?.start ?? 0), run.signal, watch, changed);
   if (fault === undefined) return;
   const created = changes.find((change) => change.name === name && change.action === "create");
   if (created !== undefined) await takeAway(created, run);

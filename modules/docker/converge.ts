@@ -48,6 +48,7 @@ const LOG_LINES = 10;
  *
  * @param limit ms after which waiting ends
  * @param watch shared by all who wait at the same time
+ * @param changed whether this run changed the service: else an update that had failed before is no fault of it
  */
 export async function converge(
   docker: Dockerode,
@@ -55,12 +56,18 @@ export async function converge(
   limit: number,
   signal: AbortSignal,
   watch: ServiceWatch = new ServiceWatch(docker),
+  changed = true,
 ): Promise<Fault | undefined> {
   const started = Date.now();
   let before: ReadonlySet<string> | undefined;
-  for (;;) {
+  let earlier: string | undefined;
+  for (let round = 0; ; round++) {
     signal.throwIfAborted();
-    const { service, tasks } = await watch.read(serviceId);
+    const { service: seen, tasks: all } = await watch.read(serviceId);
+    if (round === 0 && !changed) earlier = failedUpdate(seen);
+    const service =
+      earlier !== undefined && failedUpdate(seen) === earlier ? { ...seen, UpdateStatus: undefined } : seen;
+    const tasks = await withoutLost(service, all, watch);
     before ??= new Set(tasks.filter(hasEnded).map(({ ID }) => ID));
     const told = await tellUnhealthy(docker, tasks, before);
     const verdict = judge(service, told, Date.now(), Date.now() - started > limit, before);
@@ -71,6 +78,19 @@ export async function converge(
       return { why: verdict.why, log, ran, rolledBack: await rollbackEnds(docker, service, signal) };
     }
   }
+}
+
+/** When an update began that came to no good end. */
+function failedUpdate({ UpdateStatus }: RawService): string | undefined {
+  return /^(paused|rollback_(paused|completed))$/.test(UpdateStatus?.State ?? "") ? UpdateStatus?.StartedAt : undefined;
+}
+
+/** Once an update is complete, old tasks that still run are waited for; one on a node that is lost would run for ever. */
+async function withoutLost({ UpdateStatus }: RawService, tasks: RawTask[], watch: ServiceWatch): Promise<RawTask[]> {
+  const stopping = (task: RawTask) => task.Status.State === "running" && task.DesiredState !== "running";
+  if (UpdateStatus?.State === "updating" || !tasks.some(stopping)) return tasks;
+  const lost = await watch.lostNodes();
+  return tasks.filter((task) => !stopping(task) || !lost.has(task.NodeID ?? ""));
 }
 
 type Verdict = "converged" | "waiting" | { why: string; task: RawTask | undefined };
@@ -102,7 +122,7 @@ export function judge(
   const current = tasks.filter(({ Spec }) => Spec.ContainerSpec?.Labels?.[LABEL.template] === wanted);
   const running = (list: RawTask[]) =>
     list.filter(({ Status, DesiredState }) => Status.State === "running" && DesiredState === "running");
-  // One that is stopping still answers, so it counts until it has stopped; one on a node that is lost never tells.
+  // One that is stopping still answers, so it counts until it has stopped; one on a node that was just lost does not tell.
   const settled = now - Date.parse(service.UpdateStatus?.CompletedAt ?? "") > STOP_LIMIT;
   const old = tasks.filter((task) => !current.includes(task) && task.Status.State === "running" && !settled);
   const replicas =

@@ -16,6 +16,8 @@ interface Reader {
 
 /** Between the end of one round and the start of the next, in ms. */
 const PAUSE = 150;
+/** For how long, in ms, what was read of the nodes is taken for true. */
+const NODES_KEPT = 1000;
 
 /**
  * Reads services for everybody who waits for one: two calls a round, however many wait. Reading each by itself, a deploy of hundreds
@@ -26,6 +28,7 @@ export class ServiceWatch {
   #readers = new Map<string, Reader[]>();
   #planned = false;
   #last = 0;
+  #nodes: { read: number; lost: Promise<ReadonlySet<string>> } | undefined;
 
   constructor(docker: Dockerode) {
     this.#docker = docker;
@@ -38,6 +41,15 @@ export class ServiceWatch {
     });
     this.#plan();
     return seen;
+  }
+
+  /** Ids of the nodes that are lost: tasks there never tell that they have stopped. Read once a second, however many ask. */
+  lostNodes(): Promise<ReadonlySet<string>> {
+    const now = performance.now();
+    if (this.#nodes === undefined || now - this.#nodes.read > NODES_KEPT) {
+      this.#nodes = { read: now, lost: readLost(this.#docker) };
+    }
+    return this.#nodes.lost;
   }
 
   #plan(): void {
@@ -64,6 +76,11 @@ export class ServiceWatch {
     this.#planned = false;
     this.#plan();
   }
+}
+
+async function readLost(docker: Dockerode): Promise<ReadonlySet<string>> {
+  const nodes = await get<{ ID: string; Status?: { State?: string } }[] | null>(docker, "/nodes");
+  return new Set((nodes ?? []).filter(({ Status }) => Status?.State === "down").map(({ ID }) => ID));
 }
 
 async function readOne(docker: Dockerode, id: string): Promise<Watched> {

@@ -59,7 +59,8 @@ async function spreadOut(service: ServiceState, pool: PoolState, run: Spreading)
 async function scale({ id }: ServiceState, replicas: number, { docker, signal }: Spreading): Promise<boolean> {
   const change = ({ Spec }: RawService) => ({ ...Spec, Mode: { Replicated: { Replicas: replicas } } });
   await changeObject(docker, `/services/${id}`, change, signal);
-  const filters = { service: [id] };
+  // What is to stop on a node that is lost never tells that it has.
+  const filters = { service: [id], "desired-state": ["running"] };
   for (const until = Date.now() + LIMIT; Date.now() < until; await sleep(POLL, undefined, { signal })) {
     const tasks = await get<{ Status: { State: string } }[] | null>(docker, "/tasks", { filters });
     if ((tasks ?? []).filter(({ Status }) => Status.State === "running").length === replicas) return true;
