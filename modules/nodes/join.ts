@@ -250,9 +250,10 @@ async function requireDisk({ node, engine }: Ready, manager: Ready): Promise<voi
   });
 }
 
-/** Entries of servers that had its name and are gone. */
-function formerly({ name }: PoolNode, live: RawNode[], { NodeID }: SwarmInfo): RawNode[] {
-  return live.filter((each) => each.ID !== NodeID && nameOf(each) === name && each.Status.State === "down");
+/** Entries of servers that had its name and are gone; also of this very one, which Swarm may not have missed yet. */
+function formerly({ name, address }: PoolNode, live: RawNode[], { NodeID }: SwarmInfo): RawNode[] {
+  const gone = ({ Status }: RawNode) => Status.State === "down" || (address !== undefined && Status.Addr === address);
+  return live.filter((each) => each.ID !== NodeID && nameOf(each) === name && gone(each));
 }
 
 /** The others take a node for lost until they have heard of it; 20 s at most. */
