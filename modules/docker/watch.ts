@@ -16,6 +16,8 @@ interface Reader {
 
 /** Between the end of one round and the start of the next, in ms. */
 const PAUSE = 150;
+/** And so much more for each service that is waited for, in ms: the daemon's work for a round grows with them. */
+const PAUSE_EACH = 15;
 /** For how long, in ms, what was read of the nodes is taken for true. */
 const NODES_KEPT = 1000;
 
@@ -28,6 +30,7 @@ export class ServiceWatch {
   #readers = new Map<string, Reader[]>();
   #planned = false;
   #last = 0;
+  #waiting = 0;
   #nodes: { read: number; lost: Promise<ReadonlySet<string>> } | undefined;
 
   constructor(docker: Dockerode) {
@@ -55,12 +58,14 @@ export class ServiceWatch {
   #plan(): void {
     if (this.#planned || this.#readers.size === 0) return;
     this.#planned = true;
-    setTimeout(() => void this.#round(), Math.max(0, this.#last + PAUSE - performance.now()));
+    const next = this.#last + PAUSE + PAUSE_EACH * this.#waiting;
+    setTimeout(() => void this.#round(), Math.max(0, next - performance.now()));
   }
 
   async #round(): Promise<void> {
     const readers = this.#readers;
     this.#readers = new Map();
+    this.#waiting = readers.size;
     const found = await readMany(this.#docker, [...readers.keys()]).catch(() => new Map<string, Watched>());
     const answers = [...readers].map(async ([service, waiting]) => {
       try {

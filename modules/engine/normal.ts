@@ -23,11 +23,15 @@ function reduce(value: unknown): unknown {
   }
   if (value === null || value === "" || value === 0 || value === false || value === undefined) return undefined;
   if (typeof value !== "object") return value;
-  const kept = Object.entries(value)
-    .filter(([key, each]) => !IDS.has(key) && DAEMON_DEFAULTS[key] !== each)
-    .map(([key, each]) => [key, reduce(each)] as const)
-    .filter(([, each]) => each !== undefined);
-  return kept.length === 0 ? undefined : Object.fromEntries(kept);
+  let kept: Record<string, unknown> | undefined;
+  for (const [key, each] of Object.entries(value)) {
+    if (IDS.has(key) || DAEMON_DEFAULTS[key] === each) continue;
+    const reduced = reduce(each);
+    if (reduced === undefined) continue;
+    kept ??= {};
+    kept[key] = reduced;
+  }
+  return kept;
 }
 
 /** The hash of a specification in normal form, leaving out the label that holds the hash. */

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
-import { createReadStream, type Dirent, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { createReadStream, type Dirent, existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { join, sep } from "node:path";
 import { TerraceError } from "../core/errors.ts";
 
@@ -29,14 +29,11 @@ const LARGE = 8 * 2 ** 20;
  * Throws a {@link TerraceError} for a link that leaves the folder, points at a folder or at nothing, and for what is no file.
  */
 export async function listContent(folder: string, options: ContentOptions = {}): Promise<ContentFile[]> {
-  let root: string;
-  try {
-    root = realpathSync(folder);
-  } catch (error) {
-    throw new TerraceError("TERRACE_NO_CONTENT", "a content folder is not there", { where: folder, cause: error });
+  if (!existsSync(folder)) {
+    throw new TerraceError("TERRACE_NO_CONTENT", "a content folder is not there", { where: folder });
   }
   const files: ContentFile[] = [];
-  walk(root, "", options, files);
+  walk(folder, "", options, files);
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
@@ -104,7 +101,7 @@ function linked(root: string, path: string): string {
   } catch {
     throw refusal(link, "a link points at nothing", "remove it or mend it");
   }
-  if (!target.startsWith(root + sep)) {
+  if (!target.startsWith(realpathSync(root) + sep)) {
     throw refusal(link, "a link leads out of the content folder", "put a copy of the file in its place");
   }
   if (statSync(target).isDirectory()) {
