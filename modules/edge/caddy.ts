@@ -18,8 +18,16 @@ export const EDGE = {
   rootKey: "/tmp/root/ca.key",
   /** A socket, so that no site that is proxied to `localhost` can reach the administration. */
   admin: "unix//tmp/caddy-admin.sock",
-  /** `GET /` with this host over HTTP answers the revision of the configuration that this edge really runs. */
+  /** `GET /` with this host over HTTP answers the revision of the configuration that this edge really runs, and nothing older. */
   revisionHost: "edge.terrace.invalid",
+  /** Where the edge writes that revision, in a file of this name, once Caddy has put the older configuration away. */
+  loaded: { folder: "/tmp/loaded", file: "revision" },
+  sysctls: {
+    // A connection to a node that is lost ends after some 3 s without an answer, not after a quarter of an hour.
+    "net.ipv4.tcp_retries2": "3",
+    // With each configuration Caddy listens anew: what waits at the old socket goes to the new one, and is not reset.
+    "net.ipv4.tcp_migrate_req": "1",
+  },
 } as const;
 
 /** Bytes that a request's body must stay below, and the same as a pattern for what its header says. */
@@ -34,10 +42,10 @@ export interface RenderedEdge {
 
 /** The edge's whole configuration. The same model gives the same bytes. */
 export function renderEdge(model: EdgeModel): RenderedEdge {
-  const answer = revisionAnswer("");
-  const caddy = configuration(model, answer);
+  const mark = revisionMark("");
+  const caddy = configuration(model, mark);
   const revision = createHash("sha256").update(JSON.stringify(caddy)).digest("hex").slice(0, 12);
-  answer.body = revision;
+  mark.revision = revision;
   return { revision, caddy };
 }
 
@@ -48,7 +56,7 @@ export function revisionOf(model: EdgeModel): string {
 
 /** The JSON for Caddy 2.6 and later. `revision` is what the edge answers to whoever asks which configuration it runs. */
 export function renderCaddy(model: EdgeModel, revision: string): JsonObject {
-  return configuration(model, revisionAnswer(revision));
+  return configuration(model, revisionMark(revision));
 }
 
 /** The configuration as the edges fetch it: gzip of its JSON. */
@@ -56,7 +64,7 @@ export function encodeEdge(caddy: JsonObject): Buffer {
   return gzipSync(JSON.stringify(caddy), { level: 9 });
 }
 
-function configuration(unsorted: EdgeModel, answer: JsonObject): JsonObject {
+function configuration(unsorted: EdgeModel, mark: JsonObject): JsonObject {
   const sites = [...unsorted.sites].sort((one, other) => (one.site < other.site ? -1 : 1));
   const model = { ...unsorted, sites };
   const names = sites.flatMap(hosts).sort();
@@ -70,7 +78,7 @@ function configuration(unsorted: EdgeModel, answer: JsonObject): JsonObject {
       http: {
         // On stop only: a reload never waits for, nor cuts, the requests under way.
         grace_period: "10s",
-        servers: { http: httpServer(model, names, answer), https: httpsServer(model) },
+        servers: { http: httpServer(model, names, mark), https: httpsServer(model) },
       },
     },
   };
@@ -103,13 +111,25 @@ function tls(model: EdgeModel, names: string[]): JsonObject {
   };
 }
 
-function revisionAnswer(revision: string): JsonObject {
-  const headers = { "Cache-Control": ["no-store"], "Content-Type": ["text/plain; charset=utf-8"] };
-  return { handler: "static_response", headers, body: revision };
+/** For the edge's script, which reads it from the file that it loads. */
+function revisionMark(revision: string): JsonObject {
+  return { handler: "vars", revision };
 }
 
-/** Sends every known host to HTTPS, and tells who asks which revision this is. */
-function httpServer(model: EdgeModel, names: string[], answer: JsonObject): JsonObject {
+/**
+ * While Caddy loads a configuration, the servers of the older one go on for a moment beside the new ones. So what is told is what
+ * the edge's script wrote when that was over.
+ */
+function tellRevision(): JsonObject[] {
+  const { folder, file } = EDGE.loaded;
+  return [
+    { handler: "headers", response: { set: { "Cache-Control": ["no-store"] } } },
+    { handler: "file_server", root: folder, index_names: [file] },
+  ];
+}
+
+/** Sends every known host to HTTPS, and tells who asks which revision runs. */
+function httpServer(model: EdgeModel, names: string[], mark: JsonObject): JsonObject {
   const secure = originOf("{http.request.host}", model.ports.https);
   const quiet: JsonObject = { handler: "headers", response: { deferred: true, delete: ["Server"] } };
   const known: Route = {
@@ -120,7 +140,7 @@ function httpServer(model: EdgeModel, names: string[], answer: JsonObject): Json
   return {
     ...server(EDGE.httpPort),
     routes: [
-      { match: [{ host: [EDGE.revisionHost] }], handle: [answer], terminal: true },
+      { match: [{ host: [EDGE.revisionHost] }], handle: [mark, ...tellRevision()], terminal: true },
       { handle: [quiet] },
       ...permanently(),
       ...(names.length > 0 ? [known] : []),

@@ -3,6 +3,7 @@ import { agree } from "../docker/index.ts";
 import { nextStep } from "./decide.ts";
 import { DEFAULT_SOCKET, hostFacts } from "./facts.ts";
 import { installDocker } from "./install.ts";
+import { kernelFacts, kernelProblems } from "./kernel.ts";
 import type { Report } from "./report.ts";
 import { startDocker } from "./start.ts";
 
@@ -57,5 +58,8 @@ export async function ensureDocker(options: EnsureDockerOptions): Promise<Docker
     );
   }
   agree(facts.answer.api.newest, facts.answer.api.oldest);
+  if (facts.dockerHost === undefined) {
+    for (const problem of kernelProblems(await kernelFacts())) options.report(`warning: ${problem}`);
+  }
   return { socket: facts.dockerHost ?? socket, version: facts.answer.version, installed, started };
 }

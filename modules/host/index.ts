@@ -4,7 +4,6 @@ export { freeBridgePool, freePool, parseRange, parseRoutes } from "./addresses.t
 export { bootstrapBase } from "./base-image.ts";
 export { spawn, which } from "./browser.ts";
 export { type DockerReady, type EnsureDockerOptions, ensureDocker } from "./docker.ts";
-export { kernelFacts, kernelProblems } from "./kernel.ts";
 export { type PortHolder, type PortsOptions, portsInUse, requirePorts } from "./ports.ts";
 export type { Report } from "./report.ts";
 export { lastLines } from "./run.ts";

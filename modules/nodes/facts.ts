@@ -1,4 +1,5 @@
 import { TerraceError } from "../core/errors.ts";
+import { EDGE } from "../edge/index.ts";
 import { lastLines } from "../host/index.ts";
 import type { Connection } from "../ssh/index.ts";
 
@@ -20,6 +21,16 @@ export interface NodeFacts {
   free: number;
   /** Whether the kernel can encrypt packets between nodes; `undefined` where that could not be tried. */
   esp: boolean | undefined;
+  /** Settings of the kernel that the edge's containers get, and that this one does not know. */
+  unknownSettings: string[];
+}
+
+/** What a pool wants of a server. */
+export interface NodeTask {
+  name: string;
+  /** Whether the platform's control network is encrypted. */
+  encrypted: boolean;
+  edge: boolean;
 }
 
 /** Tries an encrypted connection between two addresses that are nobody's: nothing else says whether the kernel can do it. */
@@ -41,6 +52,10 @@ echo "daemon=$(base64 -w0 /etc/docker/daemon.json 2>/dev/null)"
 echo "route=$(base64 -w0 /proc/net/route)"
 folder=/var/lib/docker; [ -d "$folder" ] || folder=/var/lib
 echo "free=$(df -Pk "$folder" | awk 'NR == 2 { print $4 }')"
+for name in ${Object.keys(EDGE.sysctls).join(" ")}; do
+  [ -e "/proc/sys/$(echo "$name" | tr . /)" ] || unknown="$unknown $name"
+done
+echo "unknown=$unknown"
 ${ESP}`;
 
 /** KiB below which a node is not taken: the images alone need half of it. */
@@ -80,15 +95,16 @@ function toFacts(read: Record<string, string>): NodeFacts {
     routes: decoded("route"),
     free: Number(read.free ?? 0),
     esp: read.esp === undefined ? undefined : read.esp === "yes",
+    unknownSettings: (read.unknown ?? "").split(" ").filter((name) => name !== ""),
   };
 }
 
 /**
  * Refuses a server that could not do its work, before anything is changed on it.
  *
- * @throws TerraceError `TERRACE_NODE_DISK`, `TERRACE_NODE_NO_ENCRYPTION`, `TERRACE_NODE_NO_DOCKER`
+ * @throws TerraceError `TERRACE_NODE_DISK`, `TERRACE_NODE_KERNEL`, `TERRACE_NODE_NO_ENCRYPTION`, `TERRACE_NODE_NO_DOCKER`
  */
-export function requireFit(node: string, facts: NodeFacts, encrypted: boolean): void {
+export function requireFit({ name: node, encrypted, edge }: NodeTask, facts: NodeFacts): void {
   const where = `node ${node}`;
   if (facts.free < ROOM) {
     const free = Math.round(facts.free / 1024);
@@ -106,6 +122,13 @@ export function requireFit(node: string, facts: NodeFacts, encrypted: boolean): 
       where,
       why: "Terrace installs it by itself on Debian and Ubuntu only, and this system is neither",
       next: "install Docker Engine 20.10 or newer there, then run this again",
+    });
+  }
+  if (edge && facts.unknownSettings.length > 0) {
+    throw new TerraceError("TERRACE_NODE_KERNEL", `${node}: its kernel is too old for an edge`, {
+      where,
+      why: `it does not know ${facts.unknownSettings.join(", ")}, without which new routes would cut visitors off`,
+      next: "use Linux 5.14 or newer there, or give the role `edge` to other nodes",
     });
   }
   if (encrypted && facts.esp === false) {

@@ -87,7 +87,7 @@ async function makeReady(member: Member, { root, signal, report, encrypted }: Jo
   const say = (line: string) => report(node.name, line);
   member.connection = await Connection.open(targetOf(node), { root, signal });
   const facts = await readFacts(member.connection, signal);
-  requireFit(node.name, facts, encrypted);
+  requireFit({ name: node.name, encrypted, edge: node.roles.includes("edge") }, facts);
   const { did, notes } = await prepare({ connection: member.connection, facts, signal, report: say });
   outcome.did.push(...did);
   outcome.notes.push(...notes);

@@ -3,7 +3,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { canonicalJson, shortHash } from "../../modules/core/hash.ts";
 import { LABEL } from "../../modules/core/labels.ts";
-import { type EdgeModel, encodeEdge, renderEdge } from "../../modules/edge/index.ts";
+import { EDGE, type EdgeModel, encodeEdge, renderEdge } from "../../modules/edge/index.ts";
 import { contentName, objectName } from "../../modules/names/index.ts";
 import type { PlatformImages } from "../images.ts";
 import { hardened, labelList, logDriver, resources, restartPolicy, rolling, scratch, serviceLabels } from "../parts.ts";
@@ -49,8 +49,7 @@ export class Edge extends pulumi.ComponentResource {
           containerSpec: {
             image,
             ...hardened,
-            // A connection to a node that is lost ends after some 3 s without an answer, not after a quarter of an hour.
-            sysctl: { "net.ipv4.tcp_retries2": "3" },
+            sysctl: EDGE.sysctls,
             env: { EDGE_CONFIG_URL: `http://${objectName(platform, "edge", "config")}:8080/caddy.json.gz` },
             mounts: [
               scratch(32),

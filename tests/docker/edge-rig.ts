@@ -8,7 +8,7 @@ import { gzipSync } from "node:zlib";
 import type Dockerode from "dockerode";
 import tar from "tar-stream";
 import { connect } from "../../modules/docker/client.ts";
-import { type EdgeModel, renderEdge } from "../../modules/edge/index.ts";
+import { EDGE, type EdgeModel, renderEdge } from "../../modules/edge/index.ts";
 import { bootstrapBase } from "../../modules/host/base-image.ts";
 import { certificatePem, createRoot } from "../../modules/tls/root.ts";
 import { removePlatform } from "../support/cleanup.ts";
@@ -74,6 +74,7 @@ export class EdgeRig {
       alias: [],
       env: [`EDGE_CONFIG_URL=http://${this.id}_config:8080/caddy.json.gz`],
       ports: true,
+      sysctls: EDGE.sysctls,
     });
   }
 
@@ -185,7 +186,13 @@ export class EdgeRig {
   async #start(
     name: string,
     image: string,
-    options: { binds: string[]; alias: string[]; env?: string[]; ports?: boolean },
+    options: {
+      binds: string[];
+      alias: string[];
+      env?: string[];
+      ports?: boolean;
+      sysctls?: Record<string, string>;
+    },
   ): Promise<void> {
     const container = await this.#docker.createContainer({
       name: `${this.id}_${name}`,
@@ -197,6 +204,7 @@ export class EdgeRig {
         ReadonlyRootfs: true,
         Tmpfs: { "/tmp": "" },
         CapDrop: ["ALL"],
+        Sysctls: options.sysctls ?? {},
         NetworkMode: `${this.id}_net`,
         PortBindings: options.ports
           ? { "8080/tcp": [{ HostIp: "127.0.0.1" }], "8443/tcp": [{ HostIp: "127.0.0.1" }] }

@@ -260,6 +260,27 @@ test("no request fails while one of two servers stops and starts, and while the 
   expect(done).toBeGreaterThan(500);
 });
 
+test("no new connection fails while one configuration after another is loaded", async () => {
+  const failures: string[] = [];
+  let done = 0;
+  let running = true;
+  const visitor = async () => {
+    while (running) {
+      const answer = await rig
+        .secure("finance.test.localhost", "/", { agent: false })
+        .catch((error: Error) => ({ status: 0, body: error.message }));
+      if (answer.status !== 200) failures.push(`${answer.status} ${answer.body.slice(0, 200)}`);
+      done++;
+    }
+  };
+  const visitors = Array.from({ length: 16 }, visitor);
+  for (let round = 0; round < 12; round++) await rig.deploy({ ...model, platform: `test-${round}` });
+  running = false;
+  await Promise.all(visitors);
+  expect(failures).toEqual([]);
+  expect(done).toBeGreaterThan(500);
+});
+
 describe("the configuration", () => {
   const refused = async (text: string) =>
     rig.until(async () => (await rig.logs("edge")).includes(text), `a refusal with ${text}`);

@@ -170,10 +170,13 @@ test("a range for the overlays that meets no route and no name server", () => {
 });
 
 test("what the kernel lacks is told with what it is for", () => {
-  expect(kernelProblems({ features: new Set(["overlay", "vxlan", "bridge"]), forwarding: true })).toEqual([]);
-  expect(kernelProblems({ features: new Set(["overlay", "bridge"]), forwarding: false })).toEqual([
+  expect(kernelProblems({ features: new Set(["overlay", "vxlan", "bridge"]), forwarding: true, edge: true })).toEqual(
+    [],
+  );
+  expect(kernelProblems({ features: new Set(["overlay", "bridge"]), forwarding: false, edge: false })).toEqual([
     'the kernel seems to have no "vxlan" (overlay networks): try "modprobe vxlan", or use a kernel that has it',
     'the kernel does not forward packets, so containers reach nobody: run "sysctl -w net.ipv4.ip_forward=1"',
+    "the edge can't start on this kernel: it needs Linux 5.14 or newer, for net.ipv4.tcp_migrate_req, so that new routes cut no visitor off",
   ]);
 });
 

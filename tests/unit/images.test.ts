@@ -23,6 +23,8 @@ test("images run as a user without rights, and only packages of the distribution
 
 test("the edge's image agrees with the configuration that it gets", () => {
   const script = text("edge/edge.sh");
+  expect(script).toContain(`loaded=${EDGE.loaded.folder} `);
+  expect(script).toContain(`"$loaded/${EDGE.loaded.file}"`);
   const start = JSON.parse(text("edge/start.json")) as { admin: { listen: string }; storage: { root: string } };
   expect(start.admin.listen).toBe(EDGE.admin);
   expect(start.storage.root).toBe(EDGE.data);

@@ -11,6 +11,7 @@ good=/data/last-good.json
 fetched=/tmp/fetched.json
 settle=15 # seconds in which a configuration that was just replaced doesn't come back
 root=/tmp/root
+loaded=/tmp/loaded # holds the revision that runs, for who asks
 again=60  # seconds after which a refused configuration is tried again
 whole=20  # every so many rounds the configuration is fetched whether or not it seems to have changed
 
@@ -51,11 +52,13 @@ load() {
   # A configuration without our socket would work, and be the last one that could ever be loaded.
   grep -q "unix/$socket" "$1" || { echo "it takes the administration away" >/tmp/answer; return 1; }
   status=$(admin -o /tmp/answer -w '%{http_code}' -H 'Content-Type: application/json' --data-binary "@$1" http://localhost/load)
-  [ "$status" = 200 ]
+  [ "$status" = 200 ] || return 1
+  # Only now the servers of the older configuration take no connection any more.
+  printf %s "$(revision "$1")" >/tmp/revision.new && mv /tmp/revision.new "$loaded/revision"
 }
 
 revision() {
-  grep -o '"body":"[0-9a-f]\{12\}"' "$1" | head -n 1 | cut -c 9-20
+  grep -o '"handler":"vars","revision":"[0-9a-f]\{12\}"' "$1" | head -n 1 | cut -d '"' -f 8
 }
 
 reason() {
@@ -104,6 +107,7 @@ pull() {
 }
 
 lay_out_root
+rm -rf "$loaded" && mkdir "$loaded"
 caddy run --config /usr/share/terrace/start.json &
 caddy=$!
 
