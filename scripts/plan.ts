@@ -2,7 +2,7 @@ import { EXIT } from "../modules/core/errors.ts";
 import type { Plan } from "../stacks/model.ts";
 import type { PlanFile } from "../stacks/plan-file.ts";
 import { type Command, flag, type Input, OPTION, text } from "./cli/command.ts";
-import { print, printError, printJson } from "./cli/output.ts";
+import { print, printFaults, printJson } from "./cli/output.ts";
 
 export const plan: Command = {
   name: "plan",
@@ -30,9 +30,8 @@ export const plan: Command = {
     if (file !== undefined)
       await write(file, made, { only: input.arguments, env: text(input, "env"), date: workspace.date });
     await show(made, input, ["terrace apply", ...(file === undefined ? input.arguments : [file])].join(" "));
-    const faults = made.sites.flatMap(({ fault }) => fault ?? []);
-    for (const fault of faults) printError(fault);
-    if (faults.length > 0) return EXIT.failed;
+    printFaults(made.sites.map(({ site, fault }) => ({ site: site.name, fault })));
+    if (made.sites.some(({ fault }) => fault !== undefined)) return EXIT.failed;
     return !isEmpty(made) && flag(input, "detailedExitcode") ? EXIT.changes : EXIT.done;
   },
 };

@@ -1,4 +1,5 @@
 import { EXIT, TerraceError } from "../modules/core/errors.ts";
+import { formatMinute } from "../modules/core/time.ts";
 import { type Command, flag, type Input, OPTION, text } from "./cli/command.ts";
 import { note, print, printJson } from "./cli/output.ts";
 
@@ -89,7 +90,7 @@ async function showList(
   const { table } = await import("./cli/table.ts");
   const rows = backups.map(({ backup, time, files, database }) => [
     backup,
-    time.slice(0, 16).replace("T", " "),
+    formatMinute(time),
     files.slice(0, 8),
     database?.slice(0, 8) ?? "-",
   ]);

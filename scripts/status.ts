@@ -1,5 +1,6 @@
 import type Dockerode from "dockerode";
 import { EXIT, type ExitCode, TerraceError } from "../modules/core/errors.ts";
+import { formatMinute } from "../modules/core/time.ts";
 import type { PlatformStatus, SiteStatus, VisitRequest } from "../stacks/status.ts";
 import { type Command, flag, type Input, OPTION } from "./cli/command.ts";
 import { errorJson, note, paint, print, printError, printJson } from "./cli/output.ts";
@@ -133,7 +134,7 @@ function row(site: SiteStatus): string[] {
     site.url,
     site.ok ? http : paint.red(http),
     site.http === 0 ? "-" : `${site.time} ms`,
-    site.certificateUntil?.slice(0, 16).replace("T", " ") ?? "-",
+    site.certificateUntil === undefined ? "-" : formatMinute(site.certificateUntil),
     tasksOf(site),
     site.revision ?? "-",
     nodesOf(site),

@@ -1,3 +1,4 @@
+import { formatMinute } from "../../modules/core/time.ts";
 import { formatSize } from "../../modules/units/index.ts";
 import type { BackupOverview } from "../../stacks/backup/overview.ts";
 import { paint } from "./output.ts";
@@ -19,5 +20,5 @@ export function backupTable({ sites }: BackupOverview): string {
 }
 
 function minute(iso: string | undefined): string {
-  return iso === undefined ? "-" : iso.slice(0, 16).replace("T", " ");
+  return iso === undefined ? "-" : formatMinute(iso);
 }

@@ -10,7 +10,7 @@ import { lockScopes } from "../../stacks/scopes.ts";
 import { flag, type Input } from "./command.ts";
 import { imageSupply } from "./engine.ts";
 import { agreed, interruptible } from "./interact.ts";
-import { errorJson, note, noteText, paint, print, printError, printJson, stopwatch } from "./output.ts";
+import { errorJson, note, noteText, paint, print, printFaults, printJson, stopwatch } from "./output.ts";
 import type { Prepared } from "./prepare.ts";
 import { counts, planJson, showPlan, summary } from "./show-plan.ts";
 import { showWaiting, waitOf } from "./waiting.ts";
@@ -74,7 +74,7 @@ function finish(
   { brief = false, quiet = false }: CarryOptions,
 ): ExitCode {
   if (quiet) {
-    for (const { fault } of outcomes) if (fault !== undefined) printError(fault);
+    printFaults(outcomes);
   } else if (flag(input, "json")) {
     const told = outcomes.map(({ fault, ...rest }) => ({ ...rest, fault: fault && errorJson(fault) }));
     printJson({ ...planJson(plan), outcomes: told });
@@ -111,7 +111,7 @@ function report(outcomes: Outcome[], plan: Plan, brief: boolean): void {
   for (const { url, changed, fault } of brief ? [] : outcomes) {
     if (fault === undefined && changed) print(`${paint.green("✓")} ${url}`);
   }
-  for (const { fault } of failed) printError(fault);
+  printFaults(failed);
   if (failed.length === 0) print(`Done: ${counts(plan, "created", "updated", "deleted")}.`);
   else print(`${failed.length} of ${outcomes.length} sites failed; the others are as their files say.`);
   if (!brief) print("Next: terrace status");

@@ -51,6 +51,27 @@ export function printError(error: unknown): void {
   if (error.next !== undefined) note(`  next:  ${error.next}`);
 }
 
+/** Of faults that ask for the same, so many are shown whole. */
+const SHOWN_WHOLE = 3;
+
+/** What is wrong with sites: where many say the same, as in a pool that is full, most are a name in one line. */
+export function printFaults(faulty: { site: string; fault: TerraceError | undefined }[]): void {
+  const alike = new Map<string, { site: string; fault: TerraceError }[]>();
+  for (const { site, fault } of faulty) {
+    if (fault === undefined) continue;
+    const key = `${fault.code} ${fault.next}`;
+    alike.set(key, [...(alike.get(key) ?? []), { site, fault }]);
+  }
+  for (const group of alike.values()) {
+    const rest = group.length > SHOWN_WHOLE + 1 ? group.splice(SHOWN_WHOLE) : [];
+    for (const { fault } of group) printError(fault);
+    const [{ fault } = { fault: undefined }] = rest;
+    if (fault === undefined) continue;
+    const names = rest.map(({ site }) => site).join(", ");
+    note(`${paint.red("error")} the same of ${rest.length} more (${fault.code}): ${names}`);
+  }
+}
+
 /** An error as machines get it. */
 export function errorJson(error: TerraceError): object {
   const { code, message, where, why, next } = error;

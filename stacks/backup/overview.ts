@@ -12,6 +12,7 @@ import {
   targetText,
   YOUNG,
 } from "../../modules/backup/index.ts";
+import { formatMinute } from "../../modules/core/time.ts";
 import { get, type RawService } from "../../modules/docker/index.ts";
 import { objectName } from "../../modules/names/index.ts";
 import { type BackupState, emptyHistory, readBackups, requireEntry, requireList } from "./cluster.ts";
@@ -139,5 +140,5 @@ function failure({ action, reason, says, ended }: BackupRun): string {
 }
 
 function minute(iso: string): string {
-  return `${iso.slice(0, 16).replace("T", " ")} UTC`;
+  return `${formatMinute(iso)} UTC`;
 }

@@ -1,5 +1,6 @@
 import { type BackupEntry, hasData, recoveryOf } from "../../modules/backup/index.ts";
 import { TerraceError } from "../../modules/core/errors.ts";
+import { formatMinute } from "../../modules/core/time.ts";
 import { get } from "../../modules/docker/index.ts";
 import { mapLimit } from "../limit.ts";
 import { emptyHistory, readBackups, readLiveSite, requireList } from "./cluster.ts";
@@ -63,7 +64,7 @@ async function recoverSite(context: BackupContext, entry: BackupEntry, request: 
     safety: request.safety,
   });
   const before = safety === undefined ? "" : `; what was here before is in ${safety}`;
-  const says = `as it was at ${from.time.slice(0, 16).replace("T", " ")} UTC${before}`;
+  const says = `as it was at ${formatMinute(from.time)} UTC${before}`;
   context.report(`${site}: restored, ${says}`);
   return { ...told, state: "restored", backup: from.backup, says };
 }

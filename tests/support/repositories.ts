@@ -25,9 +25,11 @@ export function requireRepositories(): Promise<void> {
 /** This machine, as containers on Docker's own network see it. */
 export async function hostAddress(docker: Dockerode): Promise<string> {
   const { IPAM } = await docker.getNetwork("bridge").inspect();
-  const gateway = (IPAM?.Config as { Gateway?: string }[] | undefined)?.[0]?.Gateway;
-  if (gateway === undefined) throw new Error("Docker's own network has no gateway");
-  return gateway;
+  const [config] = (IPAM?.Config ?? []) as { Gateway?: string; Subnet?: string }[];
+  // An engine that has just been installed names its own address only after its next start: it is the range's first.
+  const address = config?.Gateway ?? config?.Subnet?.replace(/\d+\/\d+$/, "1");
+  if (address === undefined) throw new Error("Docker's own network has no address");
+  return address;
 }
 
 /** A process that listens on a port, until it is stopped. */

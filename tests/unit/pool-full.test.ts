@@ -8,6 +8,7 @@ import { carryOut, idsOf } from "../../modules/engine/index.ts";
 import { loadWorkspace } from "../../modules/workspace/index.ts";
 import { allChanges, type Plan } from "../../stacks/model.ts";
 import { makePlan } from "../../stacks/plan.ts";
+import { runTerrace } from "../bench/measure.ts";
 import { writeSites } from "../bench/sites.ts";
 import { EngineApi } from "../support/engine-api.ts";
 
@@ -68,6 +69,19 @@ test("a site that fits nowhere is refused with what is missing; the others are p
   expect(shop?.changes).toEqual([]);
   expect(plan.sites.find(({ site }) => site.name === "www")?.changes.map(({ kind }) => kind)).toContain("service");
   expect(api.writes).toEqual([]);
+});
+
+test("of many sites that find no room all are named, and not all are told at length", async () => {
+  await writeSites(folder, ["www", "shop", ...Array.from({ length: 30 }, (_, index) => `s${index}`)]);
+  api.swarm.memory = 840 * MIB;
+  const { code, output } = await runTerrace(["plan"], { cwd: folder, env: { DOCKER_HOST: api.host } });
+  expect(code).toBe(1);
+  const refused = (await planned()).sites.filter(({ fault }) => fault !== undefined).map(({ site }) => site.name);
+  expect(refused.length).toBeGreaterThan(10);
+  expect(output.match(/fit on no node/g)).toHaveLength(3);
+  expect(output).toContain(
+    `error the same of ${refused.length - 3} more (TERRACE_POOL_FULL): ${refused.slice(3).join(", ")}\n`,
+  );
 });
 
 test("what the platform itself needs must fit", async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { formatMinute } from "../../modules/core/time.ts";
 import { dateOf, formatDuration, formatSize, isDate, parseDuration, parseSize } from "../../modules/units/index.ts";
 
 test.each([
@@ -53,3 +54,5 @@ test.each([
 test("the day of an instant is the local one", () => {
   expect(dateOf(new Date(2027, 0, 5, 23, 59))).toBe("2027-01-05");
 });
+
+test("a moment is told to the minute", () => expect(formatMinute("2026-11-28T08:07:59.123Z")).toBe("2026-11-28 08:07"));
