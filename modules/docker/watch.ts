@@ -29,8 +29,8 @@ export class ServiceWatch {
   readonly #docker: Dockerode;
   #readers = new Map<string, Reader[]>();
   #planned = false;
-  #last = 0;
-  #waiting = 0;
+  /** When the next round may start at the earliest. */
+  #next = 0;
   #nodes: { read: number; lost: Promise<ReadonlySet<string>> } | undefined;
 
   constructor(docker: Dockerode) {
@@ -58,14 +58,12 @@ export class ServiceWatch {
   #plan(): void {
     if (this.#planned || this.#readers.size === 0) return;
     this.#planned = true;
-    const next = this.#last + PAUSE + PAUSE_EACH * this.#waiting;
-    setTimeout(() => void this.#round(), Math.max(0, next - performance.now()));
+    setTimeout(() => void this.#round(), Math.max(0, this.#next - performance.now()));
   }
 
   async #round(): Promise<void> {
     const readers = this.#readers;
     this.#readers = new Map();
-    this.#waiting = readers.size;
     const found = await readMany(this.#docker, [...readers.keys()]).catch(() => new Map<string, Watched>());
     const answers = [...readers].map(async ([service, waiting]) => {
       try {
@@ -77,7 +75,7 @@ export class ServiceWatch {
       }
     });
     await Promise.all(answers);
-    this.#last = performance.now();
+    this.#next = performance.now() + PAUSE + PAUSE_EACH * readers.size;
     this.#planned = false;
     this.#plan();
   }

@@ -63,12 +63,12 @@ export function printFaults(faulty: { site: string; fault: TerraceError | undefi
     alike.set(key, [...(alike.get(key) ?? []), { site, fault }]);
   }
   for (const group of alike.values()) {
-    const rest = group.length > SHOWN_WHOLE + 1 ? group.splice(SHOWN_WHOLE) : [];
-    for (const { fault } of group) printError(fault);
-    const [{ fault } = { fault: undefined }] = rest;
-    if (fault === undefined) continue;
+    const whole = group.length > SHOWN_WHOLE + 1 ? SHOWN_WHOLE : group.length;
+    for (const { fault } of group.slice(0, whole)) printError(fault);
+    const rest = group.slice(whole);
+    if (rest.length === 0) continue;
     const names = rest.map(({ site }) => site).join(", ");
-    note(`${paint.red("error")} the same of ${rest.length} more (${fault.code}): ${names}`);
+    note(`${paint.red("error")} the same of ${rest.length} more (${rest[0]?.fault.code}): ${names}`);
   }
 }
 

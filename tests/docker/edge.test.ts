@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import http from "node:http";
+import type { RequestOptions } from "node:https";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
@@ -231,20 +232,30 @@ test("the access log has the visitor's address and no secrets", async () => {
   expect(logs).not.toContain("edge.terrace.invalid");
 });
 
-test("no request fails while one of two servers stops and starts, and while the configuration changes", async () => {
+/** 16 who visit a site all the time, until told to stop: what they got other than its page, and how often they asked. */
+function visitors(options: RequestOptions = {}) {
   const failures: string[] = [];
   let done = 0;
   let running = true;
   const visitor = async () => {
     while (running) {
       const answer = await rig
-        .secure("finance.test.localhost", "/")
+        .secure("finance.test.localhost", "/", options)
         .catch((error: Error) => ({ status: 0, body: error.message }));
       if (answer.status !== 200) failures.push(`${answer.status} ${answer.body.slice(0, 200)}`);
       done++;
     }
   };
-  const visitors = Array.from({ length: 16 }, visitor);
+  const all = Promise.all(Array.from({ length: 16 }, visitor));
+  return async () => {
+    running = false;
+    await all;
+    return { failures, done };
+  };
+}
+
+test("no request fails while one of two servers stops and starts, and while the configuration changes", async () => {
+  const stop = visitors();
   await sleep(500);
   await rig.container("one").stop();
   await rig.deploy({ ...model, sites: model.sites.slice(0, 3) });
@@ -254,29 +265,15 @@ test("no request fails while one of two servers stops and starts, and while the 
   await rig.deploy({ ...model, platform: "test-again" });
   await rig.container("two").start();
   await sleep(500);
-  running = false;
-  await Promise.all(visitors);
+  const { failures, done } = await stop();
   expect(failures).toEqual([]);
   expect(done).toBeGreaterThan(500);
 });
 
 test("no new connection fails while one configuration after another is loaded", async () => {
-  const failures: string[] = [];
-  let done = 0;
-  let running = true;
-  const visitor = async () => {
-    while (running) {
-      const answer = await rig
-        .secure("finance.test.localhost", "/", { agent: false })
-        .catch((error: Error) => ({ status: 0, body: error.message }));
-      if (answer.status !== 200) failures.push(`${answer.status} ${answer.body.slice(0, 200)}`);
-      done++;
-    }
-  };
-  const visitors = Array.from({ length: 16 }, visitor);
+  const stop = visitors({ agent: false });
   for (let round = 0; round < 12; round++) await rig.deploy({ ...model, platform: `test-${round}` });
-  running = false;
-  await Promise.all(visitors);
+  const { failures, done } = await stop();
   expect(failures).toEqual([]);
   expect(done).toBeGreaterThan(500);
 });
