@@ -3,6 +3,7 @@ import { DATABASE_PART } from "../modules/database/index.ts";
 import { converge, type Fault, type ServiceWatch } from "../modules/docker/index.ts";
 import { type Change, carryOut, NotConverged, type Run, remove } from "../modules/engine/index.ts";
 import { objectName } from "../modules/names/index.ts";
+import type { HealthPart } from "../modules/site/service.ts";
 import type { gate } from "./limit.ts";
 import type { SitePlan } from "./model.ts";
 
@@ -47,7 +48,7 @@ export async function settleSite(plan: SitePlan, platform: string, run: Run, hel
   const name = objectName(platform, plan.stack, "web");
   const id = run.ids.get(`service ${name}`) ?? name;
   const changed = changes.some((change) => change.name === name);
-  const fault = await converge(run.docker, id, MINUTE + (draft.health?.start ?? 0), run.signal, watch, changed);
+  const fault = await converge(run.docker, id, MINUTE + untilUnhealthy(draft.health), run.signal, watch, changed);
   if (fault === undefined) return;
   const created = changes.find((change) => change.name === name && change.action === "create");
   if (created !== undefined) await takeAway(created, run);
@@ -57,6 +58,11 @@ export async function settleSite(plan: SitePlan, platform: string, run: Run, hel
     fault,
     whatServes(created !== undefined, fault),
   );
+}
+
+/** ms in which a container that never gets healthy is told so, also where each check takes all its time. */
+function untilUnhealthy(health: HealthPart | undefined): number {
+  return health === undefined ? 0 : health.start + health.retries * (health.interval + health.timeout);
 }
 
 async function databaseComesUp(plan: SitePlan, platform: string, run: Run, watch: ServiceWatch): Promise<void> {

@@ -2,7 +2,11 @@ import { z } from "zod";
 import type { HealthPart } from "../site/service.ts";
 import { durationOf, durationSchema } from "../units/index.ts";
 
-const DEFAULTS = { path: "/", interval: "5s", timeout: "5s", retries: 3, start: "30s" } as const;
+/**
+ * The timeout is long on purpose. Swarm ends the container whose check fails, also the only one; and a check starts a process
+ * within the container's share of CPU, which takes seconds where the site or its server is busy.
+ */
+const DEFAULTS = { path: "/", interval: "5s", timeout: "15s", retries: 3, start: "30s" } as const;
 
 /** Nothing in it that a shell would read as its own. */
 const PATH = /^\/[A-Za-z0-9._~/?&=%+,:;@-]*$/;
@@ -13,7 +17,7 @@ const times = {
     .meta({ description: "Time between two checks.", examples: ["5s"], default: DEFAULTS.interval }),
   timeout: durationSchema({ min: "1s", max: "10m" })
     .optional()
-    .meta({ description: "A check that takes longer has failed.", examples: ["5s"], default: DEFAULTS.timeout }),
+    .meta({ description: "A check that takes longer has failed.", examples: ["15s"], default: DEFAULTS.timeout }),
   retries: z
     .int()
     .min(1)

@@ -113,7 +113,8 @@ export class Database extends pulumi.ComponentResource {
             healthcheck: {
               tests: ["CMD", ...facts.health],
               interval: "5s",
-              timeout: "5s",
+              // A busy server answers late, and to end it for that would make things worse.
+              timeout: "15s",
               startPeriod: PATIENCE,
               retries: 6,
             },

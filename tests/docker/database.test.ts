@@ -166,7 +166,7 @@ describe("a site with a database", () => {
 
   test("a password that the site does not come up with is taken back", async () => {
     const before = await login("post-gres");
-    const health = { path: "/nowhere", interval: "1s", timeout: "2s", retries: 3, start: "10s" };
+    const health = { path: "/nowhere", interval: "1s", timeout: "15s", retries: 3, start: "10s" };
     await workspace.site("post-gres", guestbookSite("post-gres", "postgres", { health }));
     const { code, stderr } = await workspace.run("secret", "rotate", "post-gres", "DB_PASSWORD", "--yes");
     await workspace.site("post-gres", guestbookSite("post-gres", "postgres"));

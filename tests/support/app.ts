@@ -58,7 +58,7 @@ export function appSite(name: string, image: object = {}, more: object = {}): ob
     serve: {
       image: {
         build: APP,
-        health: { path: "/healthz", interval: "1s", timeout: "1s", retries: 2, start: "1s" },
+        health: { path: "/healthz", interval: "1s", timeout: "15s", retries: 3, start: "1s" },
         ...image,
       },
     },
