@@ -112,11 +112,13 @@ async function arrive(
   run.report(`publish routes ${revision}`);
   const arrived = new AbortController();
   const own = { ...run, signal: AbortSignal.any([run.signal, arrived.signal]) };
-  const broken = new Promise<never>((_, reject) => {
-    if (source !== undefined) edgeComesUp(source, own).catch(reject);
-  });
+  const up = source === undefined ? Promise.resolve() : edgeComesUp(source, own);
+  const broken = new Promise<never>((_, reject) => up.catch(reject));
   try {
-    return await Promise.race([edgesRun(revision, edges, own), broken]);
+    const running = await Promise.race([edgesRun(revision, edges, own), broken]);
+    // Edges that had these routes before tell nothing of a service that was not there.
+    if (source?.action === "create") await up;
+    return running;
   } finally {
     arrived.abort();
   }

@@ -1,13 +1,21 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { RestServer, requireRepositories } from "../support/repositories.ts";
 import { PoolRig } from "./rig.ts";
 
 const MINUTE = 60_000;
+const FILE = "/srv/www/data/file";
 let rig: PoolRig;
+let repository: RestServer | undefined;
+
+function nodes() {
+  return [rig.node("n1", ["manager", "edge"]), rig.node("n2", ["worker", "edge"]), rig.node("n3", ["worker"])];
+}
 
 beforeAll(async () => {
   rig = await PoolRig.create(3);
-  await rig.pool([rig.node("n1", ["manager", "edge"]), rig.node("n2", ["worker", "edge"]), rig.node("n3", ["worker"])]);
+  await rig.pool(nodes());
   await rig.pages("www", 2);
   await rig.pages("alone", 1);
   const joined = await rig.run(["pool", "up", "--yes"]);
@@ -18,7 +26,10 @@ beforeAll(async () => {
   expect(up.code, up.all).toBe(0);
   await rig.learnRoot();
 }, 15 * MINUTE);
-afterAll(() => rig?.close(), 5 * MINUTE);
+afterAll(async () => {
+  await rig?.close();
+  await repository?.close();
+}, 5 * MINUTE);
 
 /** Visits sites through a server until told to stop: what was answered other than 200, and how often it was asked. */
 function visitors(server: string, sites: string[]) {
@@ -174,6 +185,7 @@ test(
     const missing = await rig.run(["pool", "drain", "n9"]);
     expect(missing.code).toBe(2);
     expect(missing.all).toContain("there is no node n9 in the Swarm (TERRACE_NO_SUCH_NODE)");
+    await rig.remove("site-configs/broken.yaml");
   },
   5 * MINUTE,
 );
@@ -193,6 +205,44 @@ test(
 );
 
 test(
+  "a volume is backed up, proven and restored on the server that has it, which did not make the jobs' image",
+  async () => {
+    await requireRepositories();
+    repository = await RestServer.create(rig.servers.gateway);
+    await rig.backUpTo(repository);
+    await rig.seedImages("n1", ["backup"]);
+    await rig.pool(nodes());
+    await ok("up", "--yes");
+    await rig.keeper("vault");
+    const server = rig.servers.get("n1");
+    await server.run("docker node update --availability pause n1");
+    await ok("up", "vault", "--yes");
+    await server.run("docker node update --availability active n1");
+    const [home = ""] = await rig.placed("vault", "n1");
+    expect(["n2", "n3"]).toContain(home);
+    await rig.keep("vault", home, FILE);
+    expect(await ok("backup", "run", "vault", "www")).toContain("✓ vault: backup");
+    expect(await ok("backup", "prove", "vault", "www")).toContain("✓ vault: prove");
+    await rig.lose("vault", home, FILE);
+    await ok("restore", "vault", "--yes");
+    await rig.until("vault", "n1", MINUTE);
+    expect(await rig.placed("vault", "n1")).toEqual([home]);
+    expect(await rig.keeps("vault", home, FILE)).toBe(true);
+    for (const name of ["n1", "n2", "n3"]) {
+      expect(await rig.servers.get(name).run("docker volume ls -q | grep -E 'proof|content' || true"), name).toBe("");
+    }
+  },
+  10 * MINUTE,
+);
+
+/** Runs `terrace ARGS`, which must end well; all that it said. */
+async function ok(...args: string[]): Promise<string> {
+  const { code, all } = await rig.run(args);
+  expect([code, code === 0 ? "" : all], args.join(" ")).toEqual([0, ""]);
+  return all;
+}
+
+test(
   "nothing of the platform stays on any server's disk but what it is asked to leave",
   async () => {
     const left = async () => {
@@ -200,6 +250,10 @@ test(
       const said = ["n1", "n2", "n3"].map(async (name) => (await rig.servers.get(name).run(script)).trim());
       return Promise.all(said);
     };
+    const identity = await generateX25519Identity();
+    const sealed = await rig.run(["backup", "key", "export", "--to", await identityToRecipient(identity)]);
+    await rig.write("backup-key.age", sealed.stdout);
+    await rig.write("key.txt", `${identity}\n`);
     const { all: shown } = await rig.run(["destroy", "--volumes"]);
     expect(shown).toMatch(new RegExp(`volume ${rig.platform}-registry_relay on n3`));
     const { code, all } = await rig.run(["destroy", "--volumes", "--confirm", rig.platform]);
@@ -207,4 +261,18 @@ test(
     expect(await left()).toEqual(["", "", ""]);
   },
   5 * MINUTE,
+);
+
+test(
+  "a pool that was lost is rebuilt from the files, the repository and the escrowed key",
+  async () => {
+    await rig.seedImages("n1", ["backup"]);
+    const all = await ok("restore", "--all", "--key", "backup-key.age", "--identity", "key.txt", "--yes");
+    expect(all).toMatch(/^ *vault +restored/m);
+    await rig.learnRoot();
+    for (const site of ["www", "alone", "vault"]) await rig.until(site, "n2", MINUTE);
+    const [home = ""] = await rig.placed("vault", "n1");
+    expect(await rig.keeps("vault", home, FILE)).toBe(true);
+  },
+  10 * MINUTE,
 );

@@ -138,6 +138,11 @@ export class PoolRig {
     await this.servers.get(server).run(`${this.#inside(site)} sh -c 'echo kept >${file}'`);
   }
 
+  /** Takes the file away again. */
+  async lose(site: string, server: string, file: string): Promise<void> {
+    await this.servers.get(server).run(`${this.#inside(site)} rm ${file}`);
+  }
+
   /** Whether the volume of a site has a file. */
   async keeps(site: string, server: string, file: string): Promise<boolean> {
     return (await this.servers.get(server).run(`${this.#inside(site)} cat ${file} || true`)) === "kept\n";
