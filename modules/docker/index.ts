@@ -10,7 +10,7 @@ export { type Doomed, destroyObject, isLast, listDisk, listPlatform } from "./de
 export { type Build, buildImage, pullImage } from "./images.ts";
 export { type JobEnd, type JobMount, type JobSpec, removeJob, runJob } from "./job.ts";
 export { serviceLog } from "./logs.ts";
-export { askOf, isLocal, type RawAsk, type RawMount, readPool } from "./pool.ts";
+export { askOf, isLocal, type RawAsk, type RawMount, readNodes, readPool } from "./pool.ts";
 export { isLeaderless, noQuorum } from "./quorum.ts";
 export { requireFreeRanges } from "./ranges.ts";
 export {

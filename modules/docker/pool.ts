@@ -44,7 +44,7 @@ interface RawPlacedService {
 /** Reads all nodes of the Swarm, and what every service of whatever platform asks of them, with three calls. */
 export async function readPool(docker: Dockerode): Promise<PoolState> {
   const [nodes, services, tasks] = await Promise.all([
-    get<RawNode[] | null>(docker, "/nodes"),
+    readNodes(docker),
     get<RawPlacedService[] | null>(docker, "/services"),
     get<RawTaskPlace[] | null>(docker, "/tasks", { filters: { "desired-state": ["running"] } }),
   ]);
@@ -55,9 +55,15 @@ export async function readPool(docker: Dockerode): Promise<PoolState> {
     else same.push(task);
   }
   return {
-    nodes: (nodes ?? []).map(nodeState).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    nodes,
     services: (services ?? []).map((service) => serviceState(service, byService.get(service.ID) ?? [])),
   };
+}
+
+/** Reads all nodes of the Swarm, by name. */
+export async function readNodes(docker: Dockerode): Promise<NodeState[]> {
+  const nodes = await get<RawNode[] | null>(docker, "/nodes");
+  return (nodes ?? []).map(nodeState).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function nodeState({ ID, Spec, Description, Status, ManagerStatus }: RawNode): NodeState {

@@ -1,8 +1,9 @@
 import type Dockerode from "dockerode";
+import { takesTasks } from "../../modules/capacity/index.ts";
 import { TerraceError } from "../../modules/core/errors.ts";
 import { shortHash } from "../../modules/core/hash.ts";
 import { LABEL } from "../../modules/core/labels.ts";
-import { get, isLocal, type RawMount } from "../../modules/docker/index.ts";
+import { get, isLocal, type RawMount, readNodes } from "../../modules/docker/index.ts";
 import type { Live } from "../../modules/engine/index.ts";
 import { homeOf, isJoined, type Pool } from "../../modules/pool/index.ts";
 import type { ServiceDraft } from "../../modules/site/service.ts";
@@ -27,7 +28,8 @@ export async function siteHome({ docker, pool, site, draft, live }: HomeRequest)
   if (!isJoined(pool) || draft.source.kind === "none" || !keeps) return undefined;
   const services = live.filter(({ kind }) => kind === "service");
   const keepers = services.filter(hasVolume);
-  const home = keepers.map(boundTo).find(Boolean) ?? (await runsOn(docker, keepers)) ?? choose(pool, site);
+  const home =
+    keepers.map(boundTo).find(Boolean) ?? (await runsOn(docker, keepers)) ?? (await choose(docker, pool, site));
   if (pool.nodes.some(({ name }) => name === home)) return home;
   throw new TerraceError("TERRACE_SITE_HOME", `${site}: its data is on ${home}, which is not in the pool any more`, {
     where: `site-configs/${site}.yaml`,
@@ -66,9 +68,14 @@ async function runsOn(docker: Dockerode, services: Live[]): Promise<string | und
   return undefined;
 }
 
-/** Sites are dealt out by their names, so that a plan that is made twice says the same. */
-function choose({ nodes }: Pool, site: string): string {
+/**
+ * Sites are dealt out by their names, so that a plan that is made twice says the same, and to nodes that take tasks just now: one
+ * that is down or emptied for maintenance would have a new site wait for it.
+ */
+async function choose(docker: Dockerode, { nodes }: Pool, site: string): Promise<string> {
+  const live = (await readNodes(docker)).filter(takesTasks).map(({ name }) => name);
   const active = nodes.filter(({ availability }) => availability === "active");
-  const list = active.length > 0 ? active : nodes;
+  const open = active.filter(({ name }) => live.includes(name));
+  const list = [open, active, nodes].find(({ length }) => length > 0) ?? [];
   return list[Number.parseInt(shortHash(site).slice(0, 8), 16) % list.length]?.name ?? "";
 }

@@ -27,8 +27,18 @@ function bound(home: string): Live[] {
   return [{ kind: "service", spec: { TaskTemplate: { ContainerSpec, Placement } } } as unknown as Live];
 }
 
-const ask = (live: Live[], over: object = {}) =>
-  siteHome({ docker: {} as Dockerode, pool, site: "mailbox", draft, live, ...over });
+/** An engine whose Swarm has these nodes. */
+function engine(nodes: { name: string; state?: string; availability?: string }[]): Dockerode {
+  const answer = nodes.map(({ name, state = "ready", availability = "active" }) => ({
+    ID: `id-${name}`,
+    Spec: { Labels: { "terrace.node": name }, Availability: availability },
+    Status: { State: state },
+  }));
+  return { modem: { dial: (_: object, done: (error: null, answer: object) => void) => done(null, answer) } } as never;
+}
+
+const all = engine([{ name: "n1" }, { name: "n2", availability: "drain" }, { name: "n3" }]);
+const ask = (live: Live[], over: object = {}) => siteHome({ docker: all, pool, site: "mailbox", draft, live, ...over });
 
 test("data stays where the live service is bound to, also on a node that is drained now", async () => {
   expect(await ask(bound("n3"))).toBe("n3");
@@ -39,6 +49,13 @@ test("a new site with data gets an active node, the same each time", async () =>
   const home = await ask([]);
   expect(["n1", "n3"]).toContain(home);
   expect(await ask([])).toBe(home);
+});
+
+test("a new site with data does not wait for a node that is away or emptied just now", async () => {
+  for (const away of [{ state: "down" }, { availability: "drain" }, { availability: "pause" }]) {
+    expect(await ask([], { docker: engine([{ name: "n1", ...away }, { name: "n3" }]) })).toBe("n3");
+    expect(await ask([], { docker: engine([{ name: "n1" }, { name: "n3", ...away }]) })).toBe("n1");
+  }
 });
 
 test("a site without data, and one machine, bind nothing", async () => {
