@@ -17,6 +17,7 @@ import {
   toLive,
 } from "../modules/engine/index.ts";
 import { objectName, siteStack, stackSite } from "../modules/names/index.ts";
+import type { VolumePlaces } from "../modules/nodes/index.ts";
 import type { Platform } from "../modules/platform/index.ts";
 import { isJoined, spreadLabels } from "../modules/pool/index.ts";
 import { type Site, siteState } from "../modules/site/index.ts";
@@ -56,6 +57,9 @@ interface Planning {
   objects: ClusterObjects;
   live: LiveIndex;
   cache: EvaluationCache;
+  /** Asks the pool's nodes, once. */
+  places(): Promise<VolumePlaces>;
+  warnings: string[];
 }
 
 /** Works out all that must be done, and does none of it. */
@@ -63,7 +67,8 @@ export async function makePlan(request: PlanRequest): Promise<Plan> {
   const { docker, platform, root } = request;
   const [objects, images] = await Promise.all([readCluster(docker, platform.name), platformImages(platform.images)]);
   const live = new LiveIndex(toLive(objects, platform.name));
-  const planning = { request, images, objects, live, cache: new EvaluationCache(`${root}\n${platform.name}`) };
+  const cache = new EvaluationCache(`${root}\n${platform.name}`);
+  const planning: Planning = { request, images, objects, live, cache, places: placesOf(request), warnings: [] };
   const base = removedByHand(await stackChanges(platformSource(planning), planning), live.stacks().length > 0);
   const extras = await Promise.all([
     ...platformServices.map((service) => serviceChanges(service, planning)),
@@ -90,8 +95,14 @@ export async function makePlan(request: PlanRequest): Promise<Plan> {
     liveModel,
     routes: diffRoutes(liveModel?.sites ?? [], edge.model.sites),
     pool: undefined,
-    warnings: [],
+    warnings: planning.warnings,
   });
+}
+
+function placesOf({ platform: { pool, name }, root }: PlanRequest): Planning["places"] {
+  const find = async () => (await import("../modules/nodes/index.ts")).findVolumes(pool, { root, platform: name });
+  let places: Promise<VolumePlaces> | undefined;
+  return () => (places ??= find());
 }
 
 function platformSource({ request: { platform }, images }: Planning): StackSource {
@@ -130,8 +141,16 @@ async function planSite(site: Site, planning: Planning, reality: Reality): Promi
     const part = draft.source.kind === "none" ? undefined : draft.database;
     const login = part && databaseLogin(planning.live, platform.name, site.name, part);
     const spread = spreadLabels(platform.pool);
-    const asked = { docker: planning.request.docker, pool: platform.pool, site: site.name, draft };
-    const home = await siteHome({ ...asked, live: planning.live.ofStack(stack) });
+    const home = await siteHome({
+      docker: planning.request.docker,
+      platform: platform.name,
+      pool: platform.pool,
+      site: site.name,
+      draft,
+      live: planning.live.ofStack(stack),
+      places: planning.places,
+      warn: (sentence) => planning.warnings.push(sentence),
+    });
     const { networks, secrets } = platform;
     const context = { root, platform: platform.name, date, spread, encrypted: networks.encrypted, secrets, home };
     const inputs = await siteInputs(context, site, planning.images, login);

@@ -235,6 +235,28 @@ test(
   10 * MINUTE,
 );
 
+test(
+  "a retired site that comes back finds its volume on the server that has it",
+  async () => {
+    const [home = ""] = await rig.placed("vault", "n1");
+    const file = "site-configs/vault.yaml";
+    await rig.edit(file, (text) => `${text}retire: { redirect: 2026-01-05, to: "https://www.example.gov.cn/" }\n`);
+    await ok("up", "--yes");
+    await expect(rig.placed("vault", "n1")).rejects.toThrow("no such service");
+    await rig.edit(file, (text) => text.replace(/^retire: .*\n/m, ""));
+    // By its name it would be another one's.
+    const server = rig.servers.get("n1");
+    await server.run(`docker node update --availability pause ${home}`);
+    const refused = await rig.run(["up", "vault", "--yes"]);
+    expect(refused.all).toContain(`no node that is ready and active fulfils node.labels.terrace.node==${home}`);
+    await server.run(`docker node update --availability active ${home}`);
+    await ok("up", "vault", "--yes");
+    expect(await rig.placed("vault", "n1")).toEqual([home]);
+    expect(await rig.keeps("vault", home, FILE)).toBe(true);
+  },
+  5 * MINUTE,
+);
+
 /** Runs `terrace ARGS`, which must end well; all that it said. */
 async function ok(...args: string[]): Promise<string> {
   const { code, all } = await rig.run(args);

@@ -38,7 +38,18 @@ function engine(nodes: { name: string; state?: string; availability?: string }[]
 }
 
 const all = engine([{ name: "n1" }, { name: "n2", availability: "drain" }, { name: "n3" }]);
-const ask = (live: Live[], over: object = {}) => siteHome({ docker: all, pool, site: "mailbox", draft, live, ...over });
+const ask = (live: Live[], over: object = {}) =>
+  siteHome({
+    docker: all,
+    platform: "honghe",
+    pool,
+    site: "mailbox",
+    draft,
+    live,
+    places: async () => ({ nodes: new Map(), unseen: [] }),
+    warn: () => {},
+    ...over,
+  });
 
 test("data stays where the live service is bound to, also on a node that is drained now", async () => {
   expect(await ask(bound("n3"))).toBe("n3");
@@ -56,6 +67,30 @@ test("a new site with data does not wait for a node that is away or emptied just
     expect(await ask([], { docker: engine([{ name: "n1", ...away }, { name: "n3" }]) })).toBe("n3");
     expect(await ask([], { docker: engine([{ name: "n1" }, { name: "n3", ...away }]) })).toBe("n1");
   }
+});
+
+test("a site that comes back goes where its volumes are", async () => {
+  const DATA = "honghe-site-mailbox_data";
+  const back = async (nodes: string[], unseen: string[] = [], docker = all) => {
+    const told: string[] = [];
+    const places = async () => ({ nodes: new Map([[DATA, nodes]]), unseen });
+    return [await ask([], { docker, places, warn: (line: string) => told.push(line) }), ...told];
+  };
+  expect(await back(["n1"])).toEqual(["n1"]);
+  expect(await back(["n3"])).toEqual(["n3"]);
+  expect(await back(["n3", "n1"])).toEqual(["n3"]);
+  // Emptied for a while only: better wait for it than come up empty.
+  expect(await back(["n1"], [], engine([{ name: "n1", availability: "drain" }, { name: "n3" }]))).toEqual(["n1"]);
+  // Drained by the file: the site moves.
+  const home = await ask([]);
+  expect(await back(["n2"])).toEqual([
+    home,
+    `mailbox comes up on ${home} with empty volumes: those from before are on n2`,
+  ]);
+  expect(await back([], ["n3"])).toEqual([
+    home,
+    `mailbox comes up on ${home}; n3 could not be asked for volumes of it from before`,
+  ]);
 });
 
 test("a site without data, and one machine, bind nothing", async () => {
