@@ -1,8 +1,8 @@
 import type Dockerode from "dockerode";
-import { TerraceError } from "../core/errors.ts";
+import type { TerraceError } from "../core/errors.ts";
 import { type Doomed, destroyObject, isLast, listDisk } from "../docker/index.ts";
 import type { Pool } from "../pool/index.ts";
-import { type NodeEngine, openEngine, swarmOf } from "./engine.ts";
+import { openEngines, swarmOf } from "./engine.ts";
 
 /** What a platform has on the disks of a pool's nodes. Services, networks and secrets are the Swarm's; volumes and images are each node's. */
 export interface Disks {
@@ -24,34 +24,25 @@ export async function lookAtDisks(
   manager: Dockerode,
   { root, platform, volumes }: { root: string; platform: string; volumes: boolean },
 ): Promise<Disks> {
-  const faults: TerraceError[] = [];
-  const engines = new Map<string, NodeEngine>();
   const { Swarm }: { Swarm?: { NodeID?: string } } = await manager.info();
   const shared = await isLast(manager, platform);
+  const { engines, faults } = await openEngines(pool.nodes, { root });
   const lists = await Promise.all(
-    pool.nodes.map(async (node): Promise<Doomed[]> => {
-      try {
-        const engine = await openEngine(node, { root });
-        engines.set(node.name, engine);
-        if ((await swarmOf(engine)).NodeID === Swarm?.NodeID) return [];
-        const found = await listDisk(engine.docker, platform, { volumes, shared });
-        return found.map((each) => ({ ...each, node: node.name }));
-      } catch (error) {
-        if (!(error instanceof TerraceError)) throw error;
-        faults.push(error);
-        return [];
-      }
+    engines.map(async (engine): Promise<Doomed[]> => {
+      if ((await swarmOf(engine)).NodeID === Swarm?.NodeID) return [];
+      const found = await listDisk(engine.docker, platform, { volumes, shared });
+      return found.map((each) => ({ ...each, node: engine.node.name }));
     }),
   );
   return {
     doomed: lists.flat(),
-    faults,
+    faults: [...faults.values()],
     async remove(doomed, signal) {
-      const engine = engines.get(doomed.node ?? "");
+      const engine = engines.find(({ node }) => node.name === doomed.node);
       if (engine !== undefined) await destroyObject(engine.docker, doomed, signal);
     },
     close() {
-      for (const { connection } of engines.values()) connection.close();
+      for (const { connection } of engines) connection.close();
     },
   };
 }

@@ -54,6 +54,24 @@ export async function openEngine(node: PoolNode, options: ConnectOptions): Promi
   }
 }
 
+/** Logs in to all of some nodes at once. `faults` says by a node's name why it could not be reached. */
+export async function openEngines(
+  nodes: readonly PoolNode[],
+  options: ConnectOptions,
+): Promise<{ engines: NodeEngine[]; faults: Map<string, TerraceError> }> {
+  const faults = new Map<string, TerraceError>();
+  const open = async (node: PoolNode) => {
+    try {
+      return [await openEngine(node, options)];
+    } catch (error) {
+      if (!(error instanceof TerraceError)) throw error;
+      faults.set(node.name, error);
+      return [];
+    }
+  };
+  return { engines: (await Promise.all(nodes.map(open))).flat(), faults };
+}
+
 /** What an engine is in a Swarm. */
 export async function swarmOf({ docker }: NodeEngine): Promise<SwarmInfo> {
   const { Swarm }: { Swarm?: SwarmInfo } = await docker.info();

@@ -1,8 +1,7 @@
-import { TerraceError } from "../core/errors.ts";
 import { LABEL } from "../core/labels.ts";
 import { get } from "../docker/index.ts";
 import type { Pool } from "../pool/index.ts";
-import { openEngine } from "./engine.ts";
+import { openEngines } from "./engine.ts";
 
 /** On whose disk the volumes of a platform are. The Swarm does not know: a volume is its node's own. */
 export interface VolumePlaces {
@@ -22,27 +21,22 @@ export async function findVolumes(
   { root, platform }: { root: string; platform: string },
 ): Promise<VolumePlaces> {
   const filters = { label: [`${LABEL.platform}=${platform}`] };
-  const unseen: string[] = [];
-  const lists = await Promise.all(
-    nodes.map(async (node) => {
-      try {
-        const { docker, connection } = await openEngine(node, { root });
-        try {
-          type Listed = { Volumes: { Name: string; CreatedAt?: string }[] | null };
-          const { Volumes } = await get<Listed>(docker, "/volumes", { filters });
-          return (Volumes ?? []).map(({ Name, CreatedAt = "" }) => ({ volume: Name, made: CreatedAt, on: node.name }));
-        } finally {
-          connection.close();
-        }
-      } catch (error) {
-        if (!(error instanceof TerraceError)) throw error;
-        unseen.push(node.name);
-        return [];
-      }
-    }),
-  );
-  const places = new Map<string, string[]>();
-  for (const { volume, on } of lists.flat().sort((a, b) => Date.parse(b.made) - Date.parse(a.made)))
-    places.set(volume, [...(places.get(volume) ?? []), on]);
-  return { nodes: places, unseen };
+  type Listed = { Volumes: { Name: string; CreatedAt?: string }[] | null };
+  const { engines, faults } = await openEngines(nodes, { root });
+  try {
+    const lists = await Promise.all(
+      engines.map(async ({ docker, node }) => {
+        const { Volumes } = await get<Listed>(docker, "/volumes", { filters });
+        return (Volumes ?? []).map(({ Name, CreatedAt = "" }) => {
+          return { volume: Name, made: Date.parse(CreatedAt) || 0, on: node.name };
+        });
+      }),
+    );
+    const places = new Map<string, string[]>();
+    for (const { volume, on } of lists.flat().sort((a, b) => b.made - a.made))
+      places.set(volume, [...(places.get(volume) ?? []), on]);
+    return { nodes: places, unseen: [...faults.keys()] };
+  } finally {
+    for (const { connection } of engines) connection.close();
+  }
 }

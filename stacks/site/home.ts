@@ -34,10 +34,13 @@ export interface HomeRequest {
  */
 export async function siteHome(request: HomeRequest): Promise<string | undefined> {
   const { docker, pool, site, draft, live } = request;
-  if (!isJoined(pool) || draft.source.kind === "none" || localVolumes(request).length === 0) return undefined;
+  if (!isJoined(pool) || draft.source.kind === "none") return undefined;
+  const volumes = localVolumes(request);
+  if (volumes.length === 0) return undefined;
   const services = live.filter(({ kind }) => kind === "service");
   const keepers = services.filter(hasVolume);
-  const home = keepers.map(boundTo).find(Boolean) ?? (await runsOn(docker, keepers)) ?? (await newHome(request));
+  const home =
+    keepers.map(boundTo).find(Boolean) ?? (await runsOn(docker, keepers)) ?? (await newHome(request, volumes));
   if (pool.nodes.some(({ name }) => name === home)) return home;
   throw new TerraceError("TERRACE_SITE_HOME", `${site}: its data is on ${home}, which is not in the pool any more`, {
     where: `site-configs/${site}.yaml`,
@@ -58,11 +61,10 @@ function localVolumes({ platform, site, draft }: HomeRequest): string[] {
  * A node for a site without services. One that comes back, e.g. from being retired, finds its volumes where they are, also while that
  * node takes no tasks just now; where the file says that it takes none at all, the site is on its way to another one.
  */
-async function newHome(request: HomeRequest): Promise<string> {
-  const { docker, pool, site, places, warn } = request;
+async function newHome({ docker, pool, site, places, warn }: HomeRequest, volumes: string[]): Promise<string> {
   const { nodes, unseen } = await places();
   const active = pool.nodes.filter(({ availability }) => availability === "active").map(({ name }) => name);
-  const having = [...new Set(localVolumes(request).flatMap((volume) => nodes.get(volume) ?? []))];
+  const having = [...new Set(volumes.flatMap((volume) => nodes.get(volume) ?? []))];
   const before = having.find((node) => active.includes(node));
   if (before !== undefined) return before;
   const live = (await readNodes(docker)).filter(takesTasks).map(({ name }) => name);
