@@ -158,7 +158,7 @@ export function quote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** @param end `close` waits for all output; a connection that goes into the background keeps the pipes open */
+/** @param end `close` waits for all output; `exit` does where it fails: a connection that goes into the background keeps the pipes open */
 async function execute(
   program: string,
   args: string[],
@@ -196,10 +196,13 @@ function gather(child: ChildProcess, input: RunOptions["input"], end: "close" | 
   else if (child.stdin) input.pipe(child.stdin);
   return new Promise((resolve, reject) => {
     child.on("error", reject);
-    child.on(end, (code: number | null) => {
+    const done = (code: number | null) => {
       child.stdout?.destroy();
       child.stderr?.destroy();
       resolve({ code: code ?? 255, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() });
-    });
+    };
+    child.on("close", done);
+    // Only one that did what it was to is in the background then; why another one failed may be read after its end.
+    if (end === "exit") child.on("exit", (code) => code === 0 && done(code));
   });
 }
