@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { canonicalJson, shortHash } from "../core/hash.ts";
+import { shortHash } from "../core/hash.ts";
 import { installRoot } from "../core/root.ts";
 import type { Desired } from "./model.ts";
 
@@ -55,7 +55,8 @@ export class EvaluationCache {
   }
 
   #key(stack: string, inputs: unknown): string {
-    return shortHash(`${this.#edition}\n${stack}\n${canonicalJson(inputs)}`);
+    // Keys in another order are only evaluated once more; sorting them costs more than that.
+    return shortHash(`${this.#edition}\n${stack}\n${JSON.stringify(inputs)}`);
   }
 }
 

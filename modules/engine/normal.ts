@@ -1,4 +1,4 @@
-import { canonicalJson, shortHash } from "../core/hash.ts";
+import { shortHash } from "../core/hash.ts";
 import { LABEL } from "../core/labels.ts";
 import type { Json } from "./model.ts";
 
@@ -13,32 +13,37 @@ const IDS = new Set(["SecretID", "ConfigID"]);
  * defaults and without ids, so that what was written and what is read back are equal when nothing was changed.
  */
 export function normalForm(value: Json): Json {
-  return (reduce(value) ?? {}) as Json;
+  return JSON.parse(normalText(value) ?? "{}") as Json;
 }
 
-function reduce(value: unknown): unknown {
-  if (Array.isArray(value)) {
-    const items = value.map(reduce).filter((item) => item !== undefined);
-    return items.length === 0 ? undefined : items;
-  }
+/** The canonical JSON of the normal form, at once and without a copy of the data; `undefined` for what is empty. */
+function normalText(value: unknown): string | undefined {
   if (value === null || value === "" || value === 0 || value === false || value === undefined) return undefined;
-  if (typeof value !== "object") return value;
-  let kept: Record<string, unknown> | undefined;
-  for (const [key, each] of Object.entries(value)) {
-    if (IDS.has(key) || DAEMON_DEFAULTS[key] === each) continue;
-    const reduced = reduce(each);
-    if (reduced === undefined) continue;
-    kept ??= {};
-    kept[key] = reduced;
+  if (typeof value !== "object") return JSON.stringify(value);
+  let text = "";
+  if (Array.isArray(value)) {
+    for (const each of value) text = joined(text, normalText(each));
+    return text === "" ? undefined : `[${text}]`;
   }
-  return kept;
+  for (const key of Object.keys(value).sort()) {
+    const each = (value as Json)[key];
+    if (IDS.has(key) || DAEMON_DEFAULTS[key] === each) continue;
+    const kept = normalText(each);
+    if (kept !== undefined) text = joined(text, `${JSON.stringify(key)}:${kept}`);
+  }
+  return text === "" ? undefined : `{${text}}`;
+}
+
+function joined(text: string, more: string | undefined): string {
+  if (more === undefined) return text;
+  return text === "" ? more : `${text},${more}`;
 }
 
 /** The hash of a specification in normal form, leaving out the label that holds the hash. */
 export function specHash(spec: Json): string {
   const labels = { ...(spec.Labels as Record<string, string> | undefined) };
   delete labels[LABEL.hash];
-  return shortHash(canonicalJson(normalForm({ ...spec, Labels: labels })));
+  return shortHash(normalText({ ...spec, Labels: labels }) ?? "{}");
 }
 
 /** A copy of the specification with its hash as a label. */

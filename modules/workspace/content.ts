@@ -29,11 +29,13 @@ const LARGE = 8 * 2 ** 20;
  * Throws a {@link TerraceError} for a link that leaves the folder, points at a folder or at nothing, and for what is no file.
  */
 export async function listContent(folder: string, options: ContentOptions = {}): Promise<ContentFile[]> {
-  if (!existsSync(folder)) {
+  const files: ContentFile[] = [];
+  try {
+    walk(folder, "", options, files);
+  } catch (error) {
+    if (existsSync(folder)) throw error;
     throw new TerraceError("TERRACE_NO_CONTENT", "a content folder is not there", { where: folder });
   }
-  const files: ContentFile[] = [];
-  walk(folder, "", options, files);
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
