@@ -15,7 +15,7 @@ export const destroy: Command = {
   options: [
     OPTION.env,
     { flags: "--confirm <platform>", says: "the platform's name, to show that you mean it" },
-    { flags: "--volumes", says: "remove the volumes and all data in them as well" },
+    { flags: "--volumes", says: "remove the volumes and all data in them as well, and the key of the backups" },
   ],
   examples: [
     { line: "terrace destroy", says: "show what would be removed" },

@@ -81,19 +81,27 @@ function whatOf(input: Input): string {
 
 async function showList(
   input: Input,
-  backups: { backup: string; time: string; files: string; database: string | undefined }[],
+  backups: {
+    backup: string;
+    time: string;
+    files: string;
+    safety: boolean;
+    failed: boolean;
+    database: string | undefined;
+  }[],
 ): Promise<0> {
   if (flag(input, "json")) {
     printJson(backups);
     return EXIT.done;
   }
   const { table } = await import("./cli/table.ts");
-  const rows = backups.map(({ backup, time, files, database }) => [
+  const rows = backups.map(({ backup, time, files, safety, failed, database }) => [
     backup,
     formatMinute(time),
     files.slice(0, 8),
     database?.slice(0, 8) ?? "-",
+    failed ? "failed" : safety ? "before a restore" : "",
   ]);
-  print(backups.length === 0 ? "There is none." : table(["BACKUP", "TIME", "FILES", "DATABASE"], rows));
+  print(backups.length === 0 ? "There is none." : table(["BACKUP", "TIME", "FILES", "DATABASE", "MADE"], rows));
   return EXIT.done;
 }

@@ -56,7 +56,9 @@ export function isDue(
   const { last } = dueTimes(entry, list, action, now);
   if (last === undefined || last.getTime() <= Date.parse(history.since)) return false;
   if (action === "prove" && lastRun(history, "backup", true) === undefined) return false;
-  const since = history.runs.filter((run) => run.action === action && Date.parse(run.began) >= last.getTime());
+  const since = history.runs.filter(
+    (run) => run.action === action && run.safety === undefined && Date.parse(run.began) >= last.getTime(),
+  );
   if (since.length === 0) return true;
   const [newest] = since;
   if (newest === undefined || newest.ok || since.length >= ATTEMPTS) return false;

@@ -67,9 +67,9 @@ export function addRun(history: BackupHistory, run: BackupRun): BackupHistory {
   };
 }
 
-/** The newest run of an action; only good ones where `good` is set. */
+/** The newest run of an action; only good ones where `good` is set. What was backed up before a restore is no backup in this sense. */
 export function lastRun(history: BackupHistory, action: BackupAction, good = false): BackupRun | undefined {
-  return history.runs.find((run) => run.action === action && (run.ok || !good));
+  return history.runs.find((run) => run.action === action && run.safety === undefined && (run.ok || !good));
 }
 
 /** The newest good backup of what the site itself made of its data: not one that was made before a restore. */

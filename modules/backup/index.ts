@@ -30,6 +30,7 @@ export {
   type LiveSite,
   loadJob,
   PASSWORD,
+  type RestoreAsk,
   repositoryJob,
   restoreJob,
   retentionJob,

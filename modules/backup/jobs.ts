@@ -184,7 +184,8 @@ export function retentionJob(context: JobContext, keep: Keep): JobSpec {
 const WRITER = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_MKNOD", "CAP_SETFCAP"];
 
 export interface RestoreAsk {
-  step: "fetch" | "swap";
+  /** `sweep` takes a swap back that was cut off. */
+  step: "fetch" | "swap" | "sweep";
   snapshot: string;
   /** Names of volumes, of those that are mounted. */
   volumes: string[];
@@ -194,7 +195,7 @@ export interface RestoreAsk {
 }
 
 export function restoreJob(context: JobContext, ask: RestoreAsk): JobSpec {
-  return repositoryJob("restore", context, {
+  return repositoryJob(ask.step === "sweep" ? "sweep" : "restore", context, {
     capabilities: WRITER,
     mounts: ask.mounts,
     env: {
@@ -213,14 +214,12 @@ export function loadJob(
   context: JobContext,
   database: LiveDatabase,
   { files, dump }: { files: string; dump: string },
-  /** Into another site's database: what the dump says of its owner means nothing there. */
-  reown = false,
 ): JobSpec {
   const parts = databaseParts(database);
   return repositoryJob("load", context, {
     ...parts,
     constraints: database.constraints.length > 0 ? database.constraints : context.constraints,
-    env: { ...parts.env, SNAPSHOT: dump, FILES_SNAPSHOT: files, REOWN: reown ? "yes" : "" },
+    env: { ...parts.env, SNAPSHOT: dump, FILES_SNAPSHOT: files },
   });
 }
 

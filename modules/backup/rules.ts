@@ -47,3 +47,18 @@ export const backupCopyKeys: Rule = {
     yield { site: undefined, severity: "error", path: ["backup", "credentials", at], at: "value", message };
   },
 };
+
+/** Two platforms in one place: each would find the other's repositories, with another password, or with its own and remove what is old. */
+export const backupShared: Rule = {
+  name: "backup-shared",
+  *check({ typedBase, typedPlatform }) {
+    const [base, name] = [typedBase?.platform, typedPlatform?.platform];
+    if (base === name || base === undefined) return;
+    const [below, merged] = [typedBase, typedPlatform].map((typed) => (typed?.backup ?? {}) as Record<string, unknown>);
+    for (const key of ["repository", "copy"]) {
+      if (below?.[key] === undefined || merged?.[key] !== below[key]) continue;
+      const message = `is another platform than ${base}, and would write to the same backup.${key}: name another place for it in this file`;
+      yield { site: undefined, severity: "error", path: ["platform"], at: "value", message };
+    }
+  },
+};

@@ -14,6 +14,8 @@ export interface StoredBackup {
   files: string;
   /** Made before a restore, of what it replaced. */
   safety: boolean;
+  /** It could not read all, or held too little: none to rely on. */
+  failed: boolean;
   database: string | undefined;
 }
 
@@ -22,23 +24,26 @@ export function storedBackups(snapshots: Snapshot[]): StoredBackup[] {
   const part = (tags: string[] | null, name: string) => tags?.includes(`part=${name}`) === true;
   const idOf = (tags: string[] | null) => tags?.find((tag) => tag.startsWith("backup="))?.slice("backup=".length);
   const dumps = new Map(snapshots.filter(({ tags }) => part(tags, "database")).map(({ id, tags }) => [idOf(tags), id]));
-  return snapshots
+  // Where a place removes nothing, what was marked later stands beside the mark.
+  const failed = new Set(snapshots.filter(({ tags }) => tags?.includes("kind=failed")).map(({ tags }) => idOf(tags)));
+  const backups = snapshots
     .flatMap(({ id, time, tags }) => {
       const backup = idOf(tags);
       if (backup === undefined || !part(tags, "files")) return [];
       const safety = tags?.includes("kind=safety") === true;
-      return [{ backup, time, files: id, safety, database: dumps.get(backup) }];
+      return [{ backup, time, files: id, safety, failed: failed.has(backup), database: dumps.get(backup) }];
     })
     .sort((a, b) => Date.parse(b.time) - Date.parse(a.time));
+  return backups.filter(({ backup }, at) => backups.findIndex((each) => each.backup === backup) === at);
 }
 
 /**
  * The backup that is meant: by its id or its beginning, by the id of its snapshot, or by a time (`2026-11-24`, `2026-11-24T03:00`,
- * UTC where it says nothing else): the last one until then. The newest one where nothing is said. One that was made before a restore is
- * meant only where it is named.
+ * UTC where it says nothing else): the last one until then. The newest one where nothing is said. One that failed, or was made before a
+ * restore, is meant only where it is named.
  */
 export function chooseBackup(backups: StoredBackup[], at: string | undefined): StoredBackup | undefined {
-  const regular = backups.filter(({ safety }) => !safety);
+  const regular = backups.filter(({ safety, failed }) => !safety && !failed);
   if (at === undefined || at === "latest") return regular[0];
   const named = backups.find(
     ({ backup, files }) => backup === at || (at.length >= 6 && (backup.startsWith(at) || files.startsWith(at))),

@@ -16,12 +16,18 @@ import {
   type World,
 } from "./types.ts";
 
-/** What one file, or the layers of `platform.yaml`, came to. */
+/** What one file came to. */
 interface Read<T> {
   value: T | undefined;
   typed: Readonly<Record<string, unknown>> | undefined;
   problems: Problem[];
   address(finding: Finding): Problem;
+}
+
+/** What `platform.yaml` and its overlays came to. */
+interface ReadPlatform extends Read<Platform> {
+  /** The lowest layer. */
+  base: Source["value"];
 }
 
 /** Stands in where `platform.yaml` is broken, so that the sites' own problems are still found. */
@@ -50,19 +56,19 @@ export function sortProblems(problems: readonly Problem[]): Problem[] {
   );
 }
 
-function readPlatform(files: ConfigFiles): Read<Platform> {
+function readPlatform(files: ConfigFiles): ReadPlatform {
   if (files.platform === undefined) return missingPlatform();
   const [base, ...overlays] = [files.platform, ...files.overlays].map(readSource) as [Source, ...Source[]];
   const layers = mergeLayers([base, ...overlays]);
   const address = (finding: Finding) => problemAt(layers.ownerOf(finding.path), finding);
   const problems = [base, ...overlays].flatMap((source) => source.problems);
-  if (problems.length > 0) return { value: undefined, typed: undefined, problems, address };
+  if (problems.length > 0) return { value: undefined, typed: undefined, base: undefined, problems, address };
   const faults = shapeFindings(platformSchema, layers.value).map(address);
   const value = faults.length === 0 ? resolvePlatform(layers.value) : undefined;
-  return { value, typed: layers.value, problems: faults, address };
+  return { value, typed: layers.value, base: base.value, problems: faults, address };
 }
 
-function missingPlatform(): Read<Platform> {
+function missingPlatform(): ReadPlatform {
   const message = "does not exist: a workspace has this file at its root, with the keys platform and domain";
   const address = (finding: Finding): Problem => ({
     rule: finding.rule,
@@ -74,7 +80,7 @@ function missingPlatform(): Read<Platform> {
     message: finding.message,
   });
   const finding: Finding = { rule: "missing-file", severity: "error", path: [], at: "value", message };
-  return { value: undefined, typed: undefined, problems: [address(finding)], address };
+  return { value: undefined, typed: undefined, base: undefined, problems: [address(finding)], address };
 }
 
 function readSite(file: FileBytes, domain: string): Read<Site> {
@@ -103,11 +109,12 @@ function nameProblems(file: string): Problem[] {
   return [{ ...address, rule: "file-name", message }];
 }
 
-function ruleProblems(platform: Read<Platform>, reads: ReadonlyMap<string, Read<Site>>, facts: Facts): Problem[] {
+function ruleProblems(platform: ReadPlatform, reads: ReadonlyMap<string, Read<Site>>, facts: Facts): Problem[] {
   const good = [...reads.values()].flatMap(({ value }) => value ?? []).sort(byName);
   const world: World = {
     platform: platform.value,
     typedPlatform: platform.typed,
+    typedBase: platform.base,
     sites: good,
     typed: new Map([...reads].flatMap(([name, { typed }]) => (typed === undefined ? [] : [[name, typed]]))),
     complete: good.length === reads.size,

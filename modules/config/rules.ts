@@ -1,4 +1,4 @@
-import { backupCopyApart, backupCopyKeys, backupNotRun } from "../backup/rules.ts";
+import { backupCopyApart, backupCopyKeys, backupNotRun, backupShared } from "../backup/rules.ts";
 import { databaseClash, databaseVolume } from "../database/rules.ts";
 import { duplicateDomain } from "../domains/rules.ts";
 import { onePortal } from "../identity/rules.ts";
@@ -27,4 +27,5 @@ export const rules: readonly Rule[] = [
   ...poolRules,
   backupCopyApart,
   backupCopyKeys,
+  backupShared,
 ];

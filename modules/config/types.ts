@@ -53,6 +53,8 @@ export interface World {
   platform: Platform | undefined;
   /** What was typed in `platform.yaml` and its overlays; `undefined` where it is broken. */
   typedPlatform: Readonly<Record<string, unknown>> | undefined;
+  /** What `platform.yaml` alone says, without overlays. */
+  typedBase: Readonly<Record<string, unknown>> | undefined;
   /** Those whose own file has the right shape, sorted by name. */
   sites: readonly Site[];
   /** What was typed, by site name. */

@@ -79,7 +79,7 @@ const rotateCommand: Command = {
   name: "rotate",
   summary: "Give all repositories another key",
   details:
-    "Each gets the new key beside the old one first; the old one is taken out when all have it. Cut off anywhere, doing it again ends it.",
+    "Each gets the new key beside the old one first; the old one is taken out when all have it. Cut off anywhere, doing it again ends it. Sites that are retired, or not backed up any more, are among them as long as their repositories are there.",
   options: [OPTION.env],
   examples: [{ line: "terrace backup key rotate", says: "then export the new one" }],
   async run(input) {
@@ -88,8 +88,13 @@ const rotateCommand: Command = {
       import("../../stacks/backup/keys.ts"),
     ]);
     return backupCommand({ ...input, arguments: [] }, "backup key rotate", async (context) => {
-      const { sites } = await rotateKey(context);
+      const { sites, left } = await rotateKey(context);
       print(`${sites.length} repositories have another key.`);
+      if (left.length > 0) {
+        note(
+          `warning: ${left.join(", ")}: backed up no longer, and not opened where backups go now. What is stored of them keeps the key that it has: keep the export of that one`,
+        );
+      }
       print("Next: terrace backup key export --to age1...");
       return EXIT.done;
     });

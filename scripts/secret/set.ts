@@ -29,7 +29,8 @@ export const set: Command = {
     const { root, platform } = await secretOf(input, site, name, "set");
     const { path } = await writeSecret(root, site, name, await askValue(`Value of ${name}`), platform.secrets);
     print(`Kept ${name} of ${site} in ${path}.`);
-    print(`Next: terrace up ${site}`);
+    // What the places of backups ask for is no site's.
+    print(site === "backup" ? "Next: terrace up" : `Next: terrace up ${site}`);
     return EXIT.done;
   },
 };

@@ -104,7 +104,9 @@ async function volumesOf({ docker, platform }: BackupContext, site: string): Pro
 async function takeName({ docker, platform }: BackupContext, site: string, name: string): Promise<void> {
   const state = await readBackups(docker, platform);
   const known = state.histories.get(name)?.history;
-  if (known?.copyOf === site) return;
+  // Once its data is there it is a site like any other, with data that may be in use.
+  const whole = known?.runs.some(({ action, ok }) => action === "restore" && ok) === true;
+  if (known?.copyOf === site && !whole) return;
   const list = requireList(state, platform);
   requireEntry(list, site);
   const filters = { label: [`${LABEL.platform}=${platform}`, `${LABEL.site}=${name}`] };

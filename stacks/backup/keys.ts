@@ -1,25 +1,47 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
-import { BACKUP_STACK, PASSWORD, repositoryJob } from "../../modules/backup/index.ts";
+import { BACKUP_STACK, PASSWORD, repositoryJob, type SecretRef } from "../../modules/backup/index.ts";
 import { TerraceError } from "../../modules/core/errors.ts";
 import { LABEL } from "../../modules/core/labels.ts";
 import { Secret } from "../../modules/core/secret.ts";
 import { call, destroyObject, findSecret, runJob } from "../../modules/docker/index.ts";
+import { acquireLock } from "../../modules/engine/index.ts";
 import { objectName } from "../../modules/names/index.ts";
 import { readBackups, readKeys, requireList } from "./cluster.ts";
 import { repositoryFault } from "./restore.ts";
-import { type BackupContext, job, withSite } from "./run.ts";
+import { type BackupContext, job, withRepository } from "./run.ts";
 
-/** The password of all repositories, sealed with age for recipients: Swarm itself never gives a secret back. */
+/** A site can't have this name: whoever changes the key is alone. */
+const LOCK = "backup-_keys";
+const NEXT = `${PASSWORD}-next`;
+
+/**
+ * The password of all repositories, sealed with age for recipients: Swarm itself never gives a secret back.
+ *
+ * @throws TerraceError `TERRACE_BACKUP_KEY`, also where a rotation was cut off: repositories may have the next one already
+ */
 export async function exportKey(context: BackupContext, recipients: string[]): Promise<string> {
+  const { docker, platform } = context;
+  if ((await findSecret(docker, objectName(platform, BACKUP_STACK, NEXT))) !== undefined) {
+    throw new TerraceError("TERRACE_BACKUP_KEY", "the key is being changed, or a change was cut off", {
+      why: "some repositories may have the next one already",
+      next: "terrace backup key rotate: it goes on where it stopped; then export again",
+    });
+  }
+  const { passwords } = await readKeys(docker, platform);
+  return seal(context, passwords, recipients);
+}
+
+/** A job of its own reads the first of these secrets, and lets it out only sealed. */
+async function seal(context: BackupContext, passwords: SecretRef[], recipients: string[]): Promise<string> {
   const { docker, platform, signal, report } = context;
   const list = requireList(await readBackups(docker, platform), platform);
-  const { passwords } = await readKeys(docker, platform);
   const spec = repositoryJob("keys", { list, entry: { site: "keys" }, constraints: [], passwords, credentials: [] });
-  const alone = { ...spec, mounts: spec.mounts.filter(({ kind }) => kind === "tmpfs") };
+  const apart = { ...spec, mounts: spec.mounts.filter(({ kind }) => kind === "tmpfs") };
   const end = await runJob(
     docker,
-    { ...alone, env: { STEP: "export", RECIPIENTS: recipients.join(" ") } },
+    { ...apart, env: { STEP: "export", RECIPIENTS: recipients.join(" ") } },
     { signal, progress: report },
   );
   if (end.result?.ok === true) return String(end.result.sealed);
@@ -29,62 +51,94 @@ export async function exportKey(context: BackupContext, recipients: string[]): P
   });
 }
 
+/** Does something with the key while nobody else changes it. */
+async function alone<T>(context: BackupContext, work: (context: BackupContext) => Promise<T>): Promise<T> {
+  const lock = await acquireLock({ ...context, scopes: [LOCK] });
+  try {
+    return await work({ ...context, signal: AbortSignal.any([context.signal, lock.lost]) });
+  } finally {
+    await lock.release();
+  }
+}
+
 /**
  * Puts an escrowed password in the place of the one that the cluster has: for a cluster that was made anew. No repository is asked
  * whether it opens with it.
  */
-export async function importKey(context: BackupContext, password: Secret): Promise<void> {
-  await replaceSecret(context.docker, context.platform, PASSWORD, password);
+export function importKey(context: BackupContext, password: Secret): Promise<void> {
+  return alone(context, ({ docker, platform }) => replaceSecret(docker, platform, PASSWORD, password));
+}
+
+/** What became of the repositories: those that have another key, and those of earlier backups that were not found where backups go now. */
+export interface Rotated {
+  sites: string[];
+  left: string[];
 }
 
 /**
  * Another password for all repositories. Each gets the new one beside the present one first; only when all have it, the cluster
  * changes over, and only then the old one is taken out. Cut off anywhere, all repositories open on, and doing it again ends it.
  */
-export async function rotateKey(context: BackupContext): Promise<{ sites: string[] }> {
-  const { docker, platform, report } = context;
-  const list = requireList(await readBackups(docker, platform), platform);
-  await heal(context);
-  const next = new Secret(randomBytes(32).toString("base64url"));
-  const part = `${PASSWORD}-next`;
-  // One that an earlier rotation left may be in some repositories by now; it is taken out at the end like any other.
-  await replaceSecret(docker, platform, part, next);
-  const { histories } = await readBackups(docker, platform);
-  const sites = list.sites
-    .map(({ site }) => site)
-    .filter((site) => histories.get(site)?.history.runs.some(({ action, ok }) => action === "backup" && ok));
-  for (const site of sites) {
-    report(`${site}: add the new key`);
-    await onRepository(context, site, "add");
-  }
-  await replaceSecret(docker, platform, PASSWORD, next);
-  await removeSecret(docker, objectName(platform, BACKUP_STACK, part));
-  for (const site of sites) {
-    report(`${site}: take the old key out`);
-    await onRepository(context, site, "remove");
-  }
-  return { sites };
+export function rotateKey(context: BackupContext): Promise<Rotated> {
+  return alone(context, async (own) => {
+    const { docker, platform, report } = own;
+    const next = await nextPassword(own);
+    const state = await readBackups(docker, platform);
+    const listed = new Set(requireList(state, platform).sites.map(({ site }) => site));
+    const stored = (site: string) =>
+      state.histories.get(site)?.history.runs.some(({ action, ok }) => action === "backup" && ok) === true;
+    const names = [...new Set([...listed, ...state.histories.keys()])].sort();
+    const done: Rotated = { sites: [], left: [] };
+    for (const site of names) {
+      report(`${site}: add the new key`);
+      if (await onRepository(own, site, "add", listed.has(site) && stored(site))) done.sites.push(site);
+      else if (stored(site)) done.left.push(site);
+    }
+    await replaceSecret(docker, platform, PASSWORD, next);
+    await removeSecret(docker, objectName(platform, BACKUP_STACK, NEXT));
+    // Also those that were made meanwhile.
+    for (const site of names) {
+      report(`${site}: take the old key out`);
+      await onRepository(own, site, "remove", done.sites.includes(site));
+    }
+    return done;
+  });
 }
 
-/** A rotation that was cut off in the very moment of the change left only the next password, which all repositories have by then. */
-async function heal(context: BackupContext): Promise<void> {
+/** The next password, as a secret beside the present one; where a rotation was cut off, the one that repositories may have by now. */
+async function nextPassword(context: BackupContext): Promise<Secret> {
   const { docker, platform } = context;
-  if ((await findSecret(docker, objectName(platform, BACKUP_STACK, PASSWORD))) !== undefined) return;
+  const begun = await findSecret(docker, objectName(platform, BACKUP_STACK, NEXT));
+  if (begun === undefined) {
+    const fresh = new Secret(randomBytes(32).toString("base64url"));
+    await replaceSecret(docker, platform, NEXT, fresh);
+    return fresh;
+  }
   const { armor, Decrypter, generateIdentity, identityToRecipient } = await import("age-encryption");
   const identity = await generateIdentity();
   const decrypter = new Decrypter();
   decrypter.addIdentity(identity);
-  const sealed = await exportKey(context, [await identityToRecipient(identity)]);
-  await replaceSecret(docker, platform, PASSWORD, new Secret(await decrypter.decrypt(armor.decode(sealed), "text")));
+  const sealed = await seal(context, [{ id: begun.ID, name: begun.Spec.Name }], [await identityToRecipient(identity)]);
+  const next = new Secret(await decrypter.decrypt(armor.decode(sealed), "text"));
+  // Cut off in the very moment of the change, it is the only one left, and all repositories have it.
+  const present = await findSecret(docker, objectName(platform, BACKUP_STACK, PASSWORD));
+  if (present === undefined) await replaceSecret(docker, platform, PASSWORD, next);
+  return next;
 }
 
-function onRepository(context: BackupContext, site: string, step: "add" | "remove"): Promise<void> {
-  return withSite(context, site, async (session) => {
+/** How a repository is missing that is not there, is in a former place or on another node, or has a key of before. */
+const LEFT: ReadonlySet<string> = new Set(["missing", "unreachable", "wrong-password"]);
+
+/** Whether the site's repository opened. That of a site that was never backed up here, or is no longer, may be left as it is. */
+function onRepository(context: BackupContext, site: string, step: "add" | "remove", strict: boolean): Promise<boolean> {
+  const entryOf = () => ({ site });
+  return withRepository(context, site, entryOf, async (session) => {
     const { fault } = await job(
       session,
       repositoryJob("keys", session, { env: { STEP: step } }),
       session.list.repository,
     );
+    if (!strict && fault !== undefined && LEFT.has(fault.reason)) return false;
     if (fault !== undefined) throw repositoryFault(site, fault);
     if (session.list.copy !== undefined) {
       const copy = {
@@ -100,12 +154,17 @@ function onRepository(context: BackupContext, site: string, step: "add" | "remov
       // A copy that was never made has no key to change.
       if (second !== undefined && second.reason !== "missing") throw repositoryFault(site, second);
     }
+    return true;
   });
 }
 
+/** What the second place asks for, under the names of a first one; S3 keys and an authority's certificate may be one for both. */
 function copyCredentials<T extends { file: string }>(credentials: T[]): T[] {
-  const second = credentials.filter(({ file }) => file.startsWith("COPY_"));
-  return second.map((each) => ({ ...each, file: each.file.slice("COPY_".length) }));
+  const second = credentials
+    .filter(({ file }) => file.startsWith("COPY_"))
+    .map((each) => ({ ...each, file: each.file.slice("COPY_".length) }));
+  const shared = credentials.filter(({ file }) => /^(AWS_|CA_CERT$)/.test(file));
+  return [...shared.filter(({ file }) => !second.some((each) => each.file === file)), ...second];
 }
 
 async function replaceSecret(docker: Dockerode, platform: string, part: string, value: Secret): Promise<void> {
@@ -114,7 +173,17 @@ async function replaceSecret(docker: Dockerode, platform: string, part: string, 
   const Labels = found?.Spec.Labels ?? { [LABEL.platform]: platform, [LABEL.keep]: "data" };
   if (found !== undefined) await removeSecret(docker, name);
   const Data = Buffer.from(value.reveal()).toString("base64");
-  await call(docker, "POST", "/secrets/create", {}, { Name: name, Data, Labels });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await call(docker, "POST", "/secrets/create", {}, { Name: name, Data, Labels });
+      return;
+    } catch (error) {
+      // The one before is gone, so a manager that is away for a moment is waited for; an answer that was lost may have been a yes.
+      if ((await findSecret(docker, name)) !== undefined) return;
+      if (attempt === 10) throw error;
+      await sleep(1000);
+    }
+  }
 }
 
 async function removeSecret(docker: Dockerode, name: string): Promise<void> {

@@ -59,6 +59,11 @@ type Found = Pick<BackupRun, "bytes" | "files" | "tables"> & { fault?: Verdict |
 async function prove(session: Session, proof: Proof, from: StoredBackup): Promise<Found> {
   const { context, list, entry, live } = session;
   const found: Found = {};
+  if (entry.database !== undefined && (from.database === undefined || live.database === undefined)) {
+    const says =
+      from.database === undefined ? `${from.backup} holds no dump of its database` : "its database does not run";
+    return { fault: { reason: "different", says } };
+  }
   if (proof.volumes.length > 0) {
     const { result, fault } = await proveFiles(session, proof, from);
     if (fault !== undefined) return { fault };

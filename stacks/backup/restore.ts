@@ -5,6 +5,7 @@ import {
   chooseBackup,
   type LiveDatabase,
   loadJob,
+  type RestoreAsk,
   repositoryJob,
   restoreJob,
   type Snapshot,
@@ -15,6 +16,7 @@ import {
 } from "../../modules/backup/index.ts";
 import { TerraceError } from "../../modules/core/errors.ts";
 import { changeObject, converge, get, type RawService, type RawTask } from "../../modules/docker/index.ts";
+import { acquireLock } from "../../modules/engine/index.ts";
 import { objectName, siteStack } from "../../modules/names/index.ts";
 import { serviceNamed } from "./cluster.ts";
 import { type BackupContext, backup, job, recorded, type Session, withSite } from "./run.ts";
@@ -106,6 +108,12 @@ function whatToRestore(session: Session, { volume, path, database }: RestoreRequ
   }
   if (path !== undefined) return { volumes: [volume ?? only ?? ""], path: cleanPath(path), database: false };
   if (volume !== undefined) return { volumes: [volume], path: "", database };
+  if (from.database !== undefined && entry.database !== undefined && live.database === undefined) {
+    throw new TerraceError("TERRACE_RESTORE_FAILED", `${site} was not touched: its database does not run`, {
+      why: `the backup ${from.backup} holds a dump of it, and that would be left out`,
+      next: `terrace up ${site}, then run this again; or name a volume with --volume`,
+    });
+  }
   const hasDatabase = live.database !== undefined && from.database !== undefined;
   if (database && !hasDatabase) {
     throw new TerraceError("TERRACE_NO_BACKUP", `there is no dump of a database of ${site} to restore`, {
@@ -178,48 +186,79 @@ export async function restore(
   const { context, list } = session;
   const mounts = volumeMounts(list.platform, { site: into.site, volumes: what.volumes, nfs: into.nfs }, false);
   const there = { ...session, constraints: into.constraints };
-  const step = (name: "fetch" | "swap") =>
+  const step = (name: RestoreAsk["step"]) =>
     restoreJob(there, { step: name, snapshot: from.files, volumes: what.volumes, mounts, path: what.path });
   if (what.volumes.length > 0) {
     const { fault } = await job(session, step("fetch"), list.repository);
     if (fault !== undefined) return fault;
   }
-  return withoutTasks(context, into.site, async () => {
-    if (what.volumes.length > 0) {
-      const { fault } = await job(session, step("swap"), list.repository);
-      if (fault !== undefined) return fault;
+  // What was fetched lies in the live volumes. Once the run is stopped, or has no lock, it has 2 minutes for that.
+  const sweep = async () => {
+    const fresh = { ...session, context: { ...context, signal: AbortSignal.timeout(120_000) } };
+    if (what.volumes.length > 0) await job(fresh, step("sweep"), list.repository).catch(() => undefined);
+  };
+  const work = async (signal: AbortSignal) => {
+    const locked = { ...session, context: { ...context, signal } };
+    const swapped = what.volumes.length > 0 ? await job(locked, step("swap"), list.repository) : undefined;
+    if (swapped?.fault !== undefined) {
+      // The site must not start on half of each.
+      await sweep();
+      return swapped.fault;
     }
-    return what.database ? loadDatabase(session, from, into) : undefined;
-  });
+    return what.database ? loadDatabase(locked, from, into) : undefined;
+  };
+  try {
+    return await withoutTasks(context, into.site, work);
+  } catch (error) {
+    await sweep();
+    throw error;
+  }
 }
 
 async function loadDatabase(
   session: Session,
   from: StoredBackup,
-  { site, database }: Destination,
+  { database }: Destination,
 ): Promise<Verdict | undefined> {
   if (database === undefined || from.database === undefined) return undefined;
-  const reown = site !== session.entry.site;
-  const spec = loadJob(session, database, { files: from.files, dump: from.database }, reown);
+  const spec = loadJob(session, database, { files: from.files, dump: from.database });
   return (await job(session, spec, session.list.repository)).fault;
 }
 
 /** Stops a site's own tasks for the time of some work, and waits until they serve again. Its database stays up. */
-async function withoutTasks<T>(context: BackupContext, site: string, work: () => Promise<T>): Promise<T> {
-  const { docker, platform, report } = context;
+async function withoutTasks<T>(
+  context: BackupContext,
+  site: string,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  // A deploy would start it again. One that is under way is waited for: what was fetched may have taken hours.
+  const lock = await acquireLock({ ...context, noWait: false, scopes: [siteStack(site)] });
+  try {
+    return await stopped({ ...context, signal: AbortSignal.any([context.signal, lock.lost]) }, site, work);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function stopped<T>(
+  { docker, platform, signal, report }: BackupContext,
+  site: string,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const service = await serviceNamed(docker, objectName(platform, siteStack(site), "web"));
   // 0 with a note beside it is what a restore left that was killed.
   const replicas = (service?.Spec.Mode?.Replicated?.Replicas ?? 0) || Number(service?.Spec.Labels?.[REPLICAS] ?? 0);
-  if (service === undefined || replicas === 0) return work();
+  if (service === undefined || replicas === 0) return work(signal);
   report(`${site}: stops for the restore`);
   await scale(docker, service.ID, 0, replicas);
-  await tasksGone(context, service.ID);
   try {
-    return await work();
+    await tasksGone(docker, service.ID, signal);
+    return await work(signal);
   } finally {
     await scale(docker, service.ID, replicas);
     report(`${site}: starts again`);
-    await converge(docker, service.ID, 120_000, AbortSignal.timeout(150_000));
+    // Whether it does is told by `terrace status`: the data is in its place.
+    await converge(docker, service.ID, 120_000, AbortSignal.timeout(150_000)).catch(() => undefined);
   }
 }
 
@@ -235,7 +274,7 @@ async function scale(docker: Dockerode, id: string, replicas: number, after?: nu
   await changeObject(docker, `/services/${id}`, change);
 }
 
-async function tasksGone({ docker, signal }: BackupContext, service: string): Promise<void> {
+async function tasksGone(docker: Dockerode, service: string, signal: AbortSignal): Promise<void> {
   for (let round = 0; round < 200; round++) {
     const tasks = await get<RawTask[]>(docker, "/tasks", { filters: { service: [service] } });
     if (!tasks.some(({ Status }) => /^(running|starting|preparing|ready)$/.test(Status.State))) return;
@@ -255,7 +294,11 @@ export function repositoryFault(site: string, { reason, says }: Verdict): Terrac
   });
 }
 
-export function restoreFault(site: string, { says, reason }: BackupRun, safety: string | undefined): TerraceError {
+export function restoreFault(
+  site: string,
+  { says, reason }: Pick<BackupRun, "says" | "reason">,
+  safety: string | undefined,
+): TerraceError {
   return new TerraceError("TERRACE_RESTORE_FAILED", `${site} could not be restored: ${says}`, {
     why: reason,
     next:

@@ -56,21 +56,31 @@ export interface BackupContext {
 }
 
 /** One site's repository while this run alone works on it. */
-export interface Session extends JobContext {
+export interface RepositorySession extends JobContext {
   context: BackupContext;
   list: BackupList;
-  entry: BackupEntry;
   live: LiveSite;
   history: BackupHistory;
   /** Whether a killed run had left its job. */
   cleared: boolean;
 }
 
+/** The same of a site that is backed up: what its file says of it, too. */
+export interface Session extends RepositorySession {
+  entry: BackupEntry;
+}
+
 /** Takes a site's backups for this run alone, reads all that is known of them, and clears what a killed run left. */
-export async function withSite<T>(
+export function withSite<T>(context: BackupContext, site: string, work: (session: Session) => Promise<T>): Promise<T> {
+  return withRepository(context, site, (list) => requireEntry(list, site), work);
+}
+
+/** The same for a site that may be backed up no longer, and still has what was stored: `entryOf` says what is needed of the list. */
+export async function withRepository<E extends RepositorySession["entry"], T>(
   context: BackupContext,
   site: string,
-  work: (session: Session) => Promise<T>,
+  entryOf: (list: BackupList) => E,
+  work: (session: RepositorySession & { entry: E }) => Promise<T>,
 ): Promise<T> {
   const { docker, platform, reason, noWait, limit, report } = context;
   const lock = await acquireLock({
@@ -91,7 +101,7 @@ export async function withSite<T>(
       readLiveSite(docker, platform, site),
     ]);
     const list = requireList(state, platform);
-    const entry = requireEntry(list, site);
+    const entry = entryOf(list);
     const { history, cleared } = await clearKilled(context, site, state.histories.get(site)?.history);
     const bound = live.constraints.length > 0 ? live.constraints : (live.database?.constraints ?? []);
     const constraints = bound.length > 0 ? bound : await placeOf(docker, list);
@@ -180,11 +190,25 @@ export function backup(
         ...(safety ? { safety } : {}),
         ...(accept && !safety ? { accepted: accept } : {}),
       };
-      return fault === undefined ? { ...made, ...judged(session, result, accept, began) } : { ...made, fault };
+      if (fault !== undefined) return { ...made, fault };
+      const verdict = judged(session, result, accept, began);
+      if (verdict.fault !== undefined) await markFailed(session, id);
+      return { ...made, ...verdict };
     } finally {
       if (content !== undefined) await removeVolumes(session, [content]);
     }
   });
+}
+
+/** So that it is not what is restored, or proven, next. */
+async function markFailed(session: Session, id: string): Promise<void> {
+  const { fault } = await job(
+    session,
+    repositoryJob("mark", session, { env: { BACKUP: id } }),
+    session.list.repository,
+  );
+  if (fault !== undefined)
+    session.context.report(`${session.entry.site}: ${id} could not be marked as failed: ${fault.says}`);
 }
 
 /** What a backup holds, and whether that is enough to rely on. */
@@ -220,7 +244,7 @@ export function checkSite(context: BackupContext, site: string): Promise<BackupR
 
 /** Runs a job on a site's repository. A local folder that is not there yet is made, where `create` is set. */
 export async function job(
-  session: Session,
+  session: RepositorySession,
   spec: JobSpec,
   target: Target | undefined,
   create = false,

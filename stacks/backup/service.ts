@@ -26,7 +26,7 @@ async function source(context: ServiceContext): Promise<StackSource | undefined>
   const { platform, images } = context;
   const list = wantedList(context);
   if (list === undefined) return undefined;
-  const credentials = await readSecrets(context.root, "backup", platform.backup.credentials);
+  const credentials = await readSecrets(context.root, BACKUP_STACK, platform.backup.credentials, platform.secrets);
   const inputs = { list, images: { backup: images.backup, agent: agentImage(context) }, credentials };
   const remembered = Object.keys(credentials).length === 0 ? inputs : undefined;
   const program = async () => (await import("./backup.ts")).backupProgram(inputs);

@@ -7,9 +7,11 @@ import {
   call,
   changeObject,
   findSecret,
+  get,
   type LiveDatabase,
   listDatabases,
   type RawContent,
+  type RawService,
   runJob,
 } from "../../modules/docker/index.ts";
 import { ownerLabels } from "../../modules/engine/index.ts";
@@ -71,12 +73,28 @@ export async function offerLogin(context: RotateContext, password: Secret): Prom
   return { before, after };
 }
 
-/** Takes a login back that the site could not be brought up with: the next plan uses the one before again. */
+/**
+ * Takes a login back that the site could not be brought up with: the next plan uses the one before again. Where the site's service
+ * has it all the same, because only what comes after the containers failed or was cut off, both logins stay.
+ */
 export async function withdrawLogin(context: RotateContext, after: Login): Promise<void> {
+  if (await isInUse(context, after)) {
+    context.report(`${context.site} runs with the new login: both are let in; \`terrace up ${context.site}\` goes on`);
+    return;
+  }
   await setNumber(context.docker, after.secret, "withdrawn");
   await shutOut(context, after);
   // Tasks that are still being rolled back may hold it; the next rotation removes it then.
   await removeSecret(context.docker, after.secret).catch(() => undefined);
+}
+
+/** Whether the service is to run with it: Swarm puts the specification before back the moment a rollback begins. */
+async function isInUse({ docker, platform, site }: RotateContext, { secret }: Login): Promise<boolean> {
+  const name = objectName(platform, siteStack(site), "web");
+  const found = (await get<RawService[] | null>(docker, "/services", { filters: { name: [name] } })) ?? [];
+  const service = found.find(({ Spec }) => Spec.Name === name);
+  const container = service?.Spec.TaskTemplate?.ContainerSpec as { Secrets?: { SecretName: string }[] } | undefined;
+  return container?.Secrets?.some(({ SecretName }) => SecretName === secret) === true;
 }
 
 /** Shuts a login out that nothing uses any more, and removes its secret. */

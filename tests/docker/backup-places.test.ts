@@ -166,10 +166,15 @@ test("a backup that lost most of its data has failed, and takes nothing older wi
   await fill(1);
   await failing("notes", "shrunken");
   expect(await snapshots("notes")).toHaveLength(3);
+  // What failed is not what is restored next, unless somebody names it.
+  const listed = await workspace.run("restore", "notes", "--list", "--json");
+  expect((JSON.parse(listed.stdout) as { failed: boolean }[]).map(({ failed }) => failed)).toEqual([true, true, false]);
   const accepted = await backup("notes", "--accept");
   expect(accepted.code, accepted.all).toBe(0);
-  // What is kept is decided for one site alone.
-  expect(await snapshots("notes")).toHaveLength(1);
+  // What is kept is decided for one site alone, and what failed is kept for two weeks beside it.
+  expect(await snapshots("notes")).toHaveLength(3);
+  const kept = await workspace.run("restore", "notes", "--list", "--json");
+  expect((JSON.parse(kept.stdout) as { failed: boolean }[]).map(({ failed }) => failed)).toEqual([false, true, true]);
   expect(await snapshots("minutes")).toEqual(others);
 });
 

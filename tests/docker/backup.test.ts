@@ -60,7 +60,12 @@ test("a site is backed up while it serves, spoiled, and put back as it was", asy
 
   // What the restore replaced was backed up first, and its last line says how to have it back.
   const [, safety = ""] = /terrace restore notes --at (\S+)/.exec(restored.stdout) ?? [];
-  const back = await workspace.run("restore", "notes", "--at", safety, "--no-safety", "--yes");
+  const putting = workspace.start("restore", "notes", "--at", safety, "--no-safety", "--yes");
+  await expect.poll(putting.written, { timeout: 120_000, interval: 50 }).toContain("notes: stops for the restore");
+  // Whoever deploys would start it in the midst of it.
+  const meanwhile = await workspace.up("notes", "--no-wait");
+  expect(meanwhile.all).toContain("site-notes is being changed by somebody else (TERRACE_LOCKED)");
+  const back = await putting.ended;
   expect(back.code, back.all).toBe(0);
   expect((await workspace.visitor.until("notes", "/get", ({ status }) => status === 200)).body).toBe("spoiled");
   const { stdout } = await workspace.run("backup", "--json");
@@ -168,6 +173,11 @@ test("one path, the database or one volume is put back, and nothing beside it", 
   expect(await after("--database")).toEqual([20, ["file0.bin", "file2.bin"]]);
   expect(await after("--volume", "uploads")).toEqual([20, ["file0.bin", "file1.bin", "file2.bin"]]);
   await expectFilled("ledger");
+  const none = await workspace.run("restore", "ledger", "--path", "/uploads/none", "--no-safety", "--yes");
+  expect(none.stderr).toContain("the backup holds no /data/volumes/uploads/uploads/none");
+  // Nothing of all these restores is left beside.
+  const left = await inContainer(await cluster.container(cluster.web("ledger")), ["ls", "-A", "/var/lib/guestbook"]);
+  expect(left).toEqual({ code: 0, output: "uploads\r\n" });
 });
 
 test("a copy is restored beside its site, which is not touched, whatever database it has", async () => {
@@ -187,12 +197,74 @@ test("a copy is restored beside its site, which is not touched, whatever databas
   }
   expect(await cluster.tasks(cluster.web("book"))).toEqual(before);
   expect((await docker.listVolumes()).Volumes.map((one) => one.Name)).toContain(`${name}-site-book-old_uploads`);
-  for (const taken of ["book", "book-old", "www"]) {
-    const { code, stderr } = await workspace.run("restore", "notes", "--as", taken, "--yes");
+  for (const [site, taken] of [
+    ["notes", "book"],
+    ["notes", "book-old"],
+    ["notes", "www"],
+    // It has its data by now, which may be in use.
+    ["book", "book-old"],
+  ] as const) {
+    const { code, stderr } = await workspace.run("restore", site, "--as", taken, "--yes");
     expect(stderr).toContain(`there is a site ${taken} on this cluster, or data of one (TERRACE_SITE_EXISTS)`);
     expect(code).toBe(2);
   }
 }, 300_000);
+
+test("after a rotation, what was made before it is backed up and put back in place", async () => {
+  const { cluster, name } = workspace;
+  // On the sockets that only the server's own user reaches, in the name of the first login.
+  const psql = "psql -XAtq -P pager=off -v ON_ERROR_STOP=1 -h /run/postgresql -U postgres -d ledger";
+  const clients = {
+    book: 'mariadb --user=terrace book -NBe "$0"',
+    ledger: `${psql} -c "SET ROLE ledger; $0"`,
+  };
+  const sql = async (site: "book" | "ledger", ...statements: string[]) => {
+    const container = await cluster.container(`${name}-site-${site}_db`);
+    const { code, output } = await inContainer(container, ["sh", "-c", clients[site], statements.join("; ")]);
+    expect(code, output).toBe(0);
+    return output.split(/\s+/).filter((word) => word !== "");
+  };
+  await sql(
+    "book",
+    "CREATE DEFINER=book VIEW heads AS SELECT name FROM entries",
+    "CREATE DEFINER=book TRIGGER ring BEFORE INSERT ON entries FOR EACH ROW SET NEW.name = CONCAT(NEW.name, '!')",
+    "CREATE DEFINER=book PROCEDURE tally() SELECT COUNT(*) FROM entries",
+    "CREATE DEFINER=book EVENT yearly ON SCHEDULE EVERY 1 YEAR DO DELETE FROM entries WHERE id < 0",
+  );
+  await sql(
+    "ledger",
+    "CREATE VIEW heads AS SELECT name FROM entries",
+    "CREATE FUNCTION ring() RETURNS trigger AS $$BEGIN NEW.name := NEW.name || '!'; RETURN NEW; END$$ LANGUAGE plpgsql",
+    "CREATE TRIGGER ring BEFORE INSERT ON entries FOR EACH ROW EXECUTE FUNCTION ring()",
+    "SELECT lo_from_bytea(4711, 'kept')",
+  );
+  for (const site of ["book", "ledger"]) {
+    const args = ["secret", "rotate", site, "DB_PASSWORD", "--stdin", "--yes"];
+    const rotated = await workspace.runWith(`sw0rd'fish\\4f1c9a72e0b3"\n`, ...args);
+    expect(rotated.code, rotated.all).toBe(0);
+  }
+  await sql("ledger", "ALTER DATABASE ledger CONNECTION LIMIT 0");
+  const refused = await workspace.run("backup", "run", "ledger");
+  expect(refused.all).toMatch(/✗ ledger: backup failed \(dump\): .*too many connections for database/);
+  await sql("ledger", "ALTER DATABASE ledger CONNECTION LIMIT -1");
+  const backup = await workspace.run("backup", "run", "book", "ledger");
+  expect(backup.code, backup.all).toBe(0);
+  const spoil = ["DROP VIEW heads", "DELETE FROM entries"];
+  await sql("book", ...spoil);
+  await sql("ledger", ...spoil, "SELECT lo_put(4711, 0, 'lost')", "SELECT lo_from_bytea(0, 'stray')");
+  for (const site of ["book", "ledger"]) {
+    const restored = await workspace.run("restore", site, "--no-safety", "--yes");
+    expect(restored.code, restored.all).toBe(0);
+    await expectFilled(site);
+  }
+  const heads = ["SELECT COUNT(*) FROM heads", "BEGIN", "INSERT INTO entries (name, text) VALUES ('rung', 'rung')"];
+  const rung = ["SELECT name FROM entries WHERE text = 'rung'", "ROLLBACK"];
+  const definers = "SELECT DISTINCT definer FROM information_schema.views WHERE table_schema = 'book'";
+  const book = await sql("book", ...heads, ...rung, definers, "CALL tally()", "SHOW EVENTS");
+  expect(book.slice(0, 6)).toEqual(["20", "rung!", "book_b@%", "20", "book", "yearly"]);
+  const objects = ["SELECT convert_from(lo_get(4711), 'UTF8')", "SELECT COUNT(*) FROM pg_largeobject_metadata"];
+  expect(await sql("ledger", ...heads, ...rung, ...objects)).toEqual(["20", "rung!", "kept", "1"]);
+}, 400_000);
 
 test("a flipped byte in the repository is told as damage, and the site serves on", async () => {
   const data = join(repository, "made/by/the/job/www/data");
@@ -224,7 +296,7 @@ test("the key is given out sealed; after its rotation another one opens the repo
   const first = await exportKey(identity);
   const rotated = await workspace.run("backup", "key", "rotate");
   expect(rotated.code, rotated.all).toBe(0);
-  expect(rotated.all).toContain("4 repositories have another key.");
+  expect(rotated.all).toContain("5 repositories have another key.");
   const second = await exportKey(identity);
   expect(second).toMatch(/^\S{30,}$/);
   expect(second).not.toBe(first);

@@ -195,6 +195,27 @@ describe("a site with a database", () => {
     await requireTurnedBack("post-gres", between, before.user);
   });
 
+  test("a rotation that is stopped once the site has the new login leaves it in", async () => {
+    const before = await login("post-gres");
+    const stopped = workspace.start("secret", "rotate", "post-gres", "DB_PASSWORD", "--yes");
+    while (!/update service \S+-post-gres_web/.test(stopped.written()) && stopped.child.exitCode === null)
+      await sleep(10);
+    const web = workspace.docker.getService(workspace.cluster.web("post-gres"));
+    const secrets = async () => JSON.stringify((await web.inspect()).Spec.TaskTemplate.ContainerSpec.Secrets);
+    await expect
+      .poll(secrets, { timeout: 20_000, interval: 20 })
+      .toContain(`post-gres_db-password-${before.number + 1}"`);
+    stopped.child.kill("SIGINT");
+    const { code, all } = await stopped.ended;
+    expect(code).toBe(1);
+    expect(all).toContain("post-gres runs with the new login: both are let in");
+    expect(all).not.toContain("shut ");
+    const up = await workspace.run("up", "post-gres", "--yes");
+    expect(up.code, up.all).toBe(0);
+    expect((await login("post-gres")).number).toBe(before.number + 1);
+    expect(await entries("post-gres")).toContainEqual(["still", "in"]);
+  });
+
   test("the database has no way out, and nobody but its site reaches it", async () => {
     const container = await workspace.cluster.container(database("guest"));
     // Of the three columns Iface, Destination and Gateway: no route to everywhere.

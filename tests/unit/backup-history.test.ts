@@ -40,7 +40,7 @@ test("eight runs of each action are remembered, and the newest good one however 
 test("a backup made before a restore is none of what the site itself holds", () => {
   const safeties = Array.from({ length: 12 }, (_, index) => run("backup", index + 2, { safety: true }));
   const history = withRuns(run("backup", 1), ...safeties);
-  expect(lastRun(history, "backup", true)?.backup).toBe("b13");
+  expect(lastRun(history, "backup", true)?.backup).toBe("b1");
   expect(lastBackup(history)?.backup).toBe("b1");
 });
 
@@ -118,4 +118,28 @@ test("a dump without files is no backup, and one made before a restore is taken 
   expect(chosen("2026-11-21T10:01+08:00")).toBe("two");
   expect(chosen("2026-11-19")).toBeUndefined();
   expect(chosen("nonsense")).toBeUndefined();
+});
+
+test("a backup that failed is taken only by its name, also where the place removes nothing", () => {
+  const tags = (backup: string, kind: string) => ["terrace", `backup=${backup}`, "part=files", `kind=${kind}`];
+  const backups = storedBackups([
+    { id: "1".repeat(64), time: "2026-11-20T02:00:00Z", tags: tags("good", "regular") },
+    { id: "2".repeat(64), time: "2026-11-21T02:00:00Z", tags: tags("marked", "failed") },
+    { id: "3".repeat(64), time: "2026-11-22T02:00:00Z", tags: tags("twice", "regular") },
+    { id: "4".repeat(64), time: "2026-11-22T02:00:00Z", tags: tags("twice", "failed") },
+  ]);
+  expect(backups.map(({ backup, failed }) => [backup, failed])).toEqual([
+    ["twice", true],
+    ["marked", true],
+    ["good", false],
+  ]);
+  expect(chooseBackup(backups, undefined)?.backup).toBe("good");
+  expect(chooseBackup(backups, "2026-11-23")?.backup).toBe("good");
+  expect(chooseBackup(backups, "marked")?.backup).toBe("marked");
+});
+
+test("a safety backup is no good backup after a failed one", () => {
+  const history = withRuns(run("backup", 1, { ok: false, reason: "shrunken" }), run("backup", 2, { safety: true }));
+  expect(lastRun(history, "backup")?.backup).toBe("b1");
+  expect(lastRun(history, "backup", true)).toBeUndefined();
 });

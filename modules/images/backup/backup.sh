@@ -43,6 +43,12 @@ wait
 gone=$(grep -c '"message_type":"error".*\(no such file or directory\|"Err":2[,}]\)' "$WORDS")
 wrong=$(grep '"message_type":"error"' "$WORDS" | grep -vc '\(no such file or directory\|"Err":2[,}]\)')
 if [ "$code" = 3 ] && [ "$wrong" = 0 ] && [ "$gone" -gt 0 ]; then code=0; fi
+if [ "$code" = 3 ]; then
+  # restic keeps what it could read. Why it could not read the rest is what is told.
+  cp "$WORDS" /tmp/unread
+  mark_failed >/dev/null 2>&1 || say "what was stored could not be marked as failed"
+  cp /tmp/unread "$WORDS"
+fi
 [ "$code" = 0 ] || fail files "$code"
 
 summary=$(grep '"message_type":"summary"' /tmp/files.json | tail -n 1)

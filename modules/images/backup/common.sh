@@ -161,6 +161,19 @@ run_removal() {
   return "$code"
 }
 
+# mark_failed: the backup $BACKUP turned out to be none to rely on. It is taken only by its name from then on, and keeps no
+# good one's place. Where nothing can be removed, the mark stands beside what it marks.
+mark_failed() {
+  local ids id code
+  ids=$(restic_at /tmp/repository --no-lock snapshots --json --host "$SITE" \
+    --tag "terrace,part=files,kind=regular,backup=$BACKUP" 2>>"$WORDS" | jq -r '.[].id') || return
+  for id in $ids; do
+    run_removal restic_at /tmp/repository tag --remove kind=regular --add kind=failed "$id" >&2
+    code=$?
+    [ "$code" = 0 ] || [ "$code" = 77 ] || return "$code"
+  done
+}
+
 # Chooses the password that opens the repository: while it is being changed there are two. Makes the repository where
 # there has never been one. Deriving a key takes half a second, so nothing is asked that what follows will find out itself.
 open_repository() {
@@ -184,6 +197,12 @@ open_repository() {
     export RESTIC_PASSWORD_FILE=/run/secrets/repository-password
     run restic_at /tmp/repository init >/dev/null
     code=$?
+    # While the key is being changed, a new repository has both from the beginning.
+    file=/run/secrets/repository-password-1
+    if [ "$code" = 0 ] && [ -e "$file" ]; then
+      run restic_at /tmp/repository key add --new-password-file "$file" --host "$HOSTNAME" >/dev/null
+      code=$?
+    fi
   fi
   [ "$code" = 0 ] || fail open "$code"
   : >"$WORDS"

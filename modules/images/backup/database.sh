@@ -5,17 +5,23 @@ database_setup() {
   local password
   password=$(cat /run/secrets/db-password)
   export PGHOST=$DB_HOST PGUSER=$DB_USER PGDATABASE=$DB_NAME PGPASSWORD=$password PGCONNECT_TIMEOUT=20
-  (umask 077 && printf '[client]\nhost=%s\nuser=%s\npassword="%s"\nloose-connect-timeout=20\n' "$DB_HOST" "$DB_USER" "$password" >/tmp/my.cnf)
+  # In an option file a backslash and a quote are escaped by a backslash. The server has the password without line ends.
+  (umask 077 && {
+    printf '[client]\nhost=%s\nuser=%s\nloose-connect-timeout=20\npassword="' "$DB_HOST" "$DB_USER"
+    tr -d '\n' </run/secrets/db-password | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g'
+    printf '"\n'
+  } >/tmp/my.cnf)
 }
 
 # dump_postgres FILE: counts and dump see the same moment, by a snapshot that one transaction exports to the other.
 dump_postgres() {
-  coproc SESSION { psql -XAtq -v ON_ERROR_STOP=1 2>>"$WORDS"; }
+  # The session holds neither end of what the dump goes through: it may outlive a dump that fails, and readers wait for the end.
+  coproc SESSION { exec psql -XAtq -v ON_ERROR_STOP=1 2>>"$WORDS" 7>&- 8>&-; }
   local input=${SESSION[1]} output=${SESSION[0]} moment
-  echo "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT pg_export_snapshot();" >&"$input"
+  # Written by `cat`, which alone is ended by writing to a session that has gone; a subshell has none of its descriptors.
+  cat <<<"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT pg_export_snapshot();" >&"$input"
   read -r -t 60 moment <&"$output" || return 1
-  count_postgres_query >&"$input"
-  echo "\\echo end-of-counts" >&"$input"
+  { count_postgres_query && cat <<<'\echo end-of-counts'; } >&"$input"
   : >/tmp/tables
   while read -r -t 3600 line <&"$output"; do
     [ "$line" = end-of-counts ] && break
@@ -25,7 +31,7 @@ dump_postgres() {
   # Not compressed here: restic does that, and finds what did not change since the last dump.
   pg_dump --format=custom --compress=0 --no-owner --no-privileges --snapshot="$moment" >"$1" 2>>"$WORDS"
   local code=$?
-  echo '\q' >&"$input" 2>/dev/null
+  cat <<<'\q' >&"$input" 2>/dev/null
   return "$code"
 }
 
@@ -62,12 +68,12 @@ dump_database() {
     > >(grep --line-buffered -v '"message_type":"status"' >/tmp/dump.json) &
   pid=$!
   exec 7>/tmp/dump
-  (dd bs=1M status=none if=/tmp/counted | tee >(wc -c >/tmp/size) >&7) &
+  ({ dd bs=1M status=none if=/tmp/counted | tee /dev/fd/9 >&7; } 9>&1 | wc -c >/tmp/size) &
   local pump=$!
-  "dump_$DB_ENGINE" /tmp/counted
+  # Open from before the dump begins, so that the pump comes to an end also where nothing is written.
+  "dump_$DB_ENGINE" /dev/fd/8 8>/tmp/counted
   code=$?
   wait "$pump"
-  sleep 0.2
   size=$(cat /tmp/size 2>/dev/null)
   if [ "$code" != 0 ] || [ "${size:-0}" = 0 ] || [ -n "$STOPPED" ]; then
     [ "$code" = 0 ] && echo "the dump is empty" >>"$WORDS"

@@ -10,8 +10,10 @@ forget() {
 }
 forget regular "${keep[@]}" >/tmp/plan.json || fail plan $?
 run restic_at /tmp/repository --no-lock snapshots --json --host "$SITE" --tag terrace >/tmp/all.json || fail plan $?
-# Those made before a restore, of what it replaced.
-if grep -q '"kind=safety"' /tmp/all.json; then forget safety --keep-within 14d >>/tmp/plan.json || fail plan $?; fi
+# Those made before a restore, of what it replaced, and those that failed.
+for kind in safety failed; do
+  if grep -q "\"kind=$kind\"" /tmp/all.json; then forget "$kind" --keep-within 14d >>/tmp/plan.json || fail plan $?; fi
+done
 removed=$(jq -r --slurpfile plan /tmp/plan.json '
   def backup: .tags[]? | select(startswith("backup="));
   ($plan | map(select(type == "array")) | add // [] | map(.remove // []) | add // [] | map(backup)) as $old

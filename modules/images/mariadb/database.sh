@@ -61,12 +61,19 @@ quoted() {
   printf "'"
 }
 
-accounts() {
+# What the two logins may do, one statement a line. Each dumps the routines of the other too: to see them takes `mysql.proc`.
+grants() {
   # In a grant `_` stands for any letter.
   granted=$(printf %s "$DATABASE_NAME" | sed 's/_/\\_/g')
   for user in "$DATABASE_USER" "${DATABASE_USER}_b"; do
-    echo "CREATE USER IF NOT EXISTS '$user'@'%' ACCOUNT LOCK; GRANT ALL PRIVILEGES ON \`$granted\`.* TO '$user'@'%';"
+    echo "CREATE USER IF NOT EXISTS '$user'@'%' ACCOUNT LOCK;"
+    printf "GRANT ALL PRIVILEGES ON \`%s\`.* TO '%s'@'%%';\n" "$granted" "$user"
+    echo "GRANT SELECT ON mysql.proc TO '$user'@'%';"
   done
+}
+
+accounts() {
+  grants
   # May nothing but come in, from within the container: the health check.
   echo "CREATE USER IF NOT EXISTS 'health'@'127.0.0.1';"
   echo "CREATE USER IF NOT EXISTS 'root'@'%'; GRANT ALL PRIVILEGES ON *.* TO 'root'@'%' WITH GRANT OPTION;"
@@ -103,5 +110,7 @@ if [ "$(secrets)" != "$(cat "$login" 2>/dev/null)" ]; then
   accounts | closed "$data" || fail "the passwords could not be set"
   secrets >"$login"
 fi
+# A database that was made before these grants gets them at its start.
+grants >/tmp/grants.sql
 # shellcheck disable=SC2046
-exec mariadbd $(tune) --bind-address='*'
+exec mariadbd $(tune) --bind-address='*' --init-file=/tmp/grants.sql

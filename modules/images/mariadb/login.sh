@@ -28,6 +28,8 @@ accept)
   {
     printf "CREATE USER IF NOT EXISTS '%s'@'%%' ACCOUNT LOCK;\n" "$2"
     printf "GRANT ALL PRIVILEGES ON \`%s\`.* TO '%s'@'%%';\n" "$granted" "$2"
+    # To dump the routines of the other login too.
+    printf "GRANT SELECT ON mysql.proc TO '%s'@'%%';\n" "$2"
     printf "ALTER USER '%s'@'%%' IDENTIFIED BY %s ACCOUNT UNLOCK;\n" "$2" "$(quoted /run/secrets/password)"
   } | run
   ;;
