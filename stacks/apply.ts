@@ -57,12 +57,20 @@ export async function apply(plan: Plan, context: ApplyContext): Promise<Outcome[
     check(outcome, published.routes, published.edges, root),
   );
   const down = new Set(outcomes.filter(({ fault }) => fault !== undefined).map(({ site }) => siteStack(site)));
+  // A site whose host moves to one that is not up has its routes still.
+  for (const stack of servedStacks(deletions(plan), published.routes)) down.add(stack);
   await remove([...deletions(plan).filter(({ stack }) => !down.has(stack)), ...published.unwanted], run);
   await context.images?.settle();
   await spreadSites(plan, outcomes, run);
   await context.images?.prune(changedRepositories(plan));
   await removeOldImages(context.docker, imagesInUse(plan));
   return outcomes;
+}
+
+/** Stacks of which a service would be removed that routes lead to. */
+function servedStacks(removed: Change[], routes: SiteRoutes[]): string[] {
+  const served = new Set(routes.flatMap(({ upstream }) => (upstream.kind === "service" ? [upstream.name] : [])));
+  return removed.filter(({ kind, name }) => kind === "service" && served.has(name)).map(({ stack }) => stack);
 }
 
 function split<T>(list: T[], chosen: (item: T) => boolean): [T[], T[]] {
@@ -94,8 +102,17 @@ async function deploySites(plan: Plan, run: Run, edges: EdgeAddress[]): Promise<
   });
   const slow = await Promise.race([all.then(() => false), sleep(PATIENCE, true, { ref: false })]);
   const held = heldBack(plan, ended);
-  if (slow && plan.routes.some(({ site }) => !held.has(site))) await publishRoutes(plan, held, run, edges);
+  if (slow && plan.routes.some(({ site }) => !held.has(site))) await publishEarly(plan, held, run, edges);
   return all;
+}
+
+/** The routes are published once more in the end, so that what fails here is only told: the other sites are still under way. */
+async function publishEarly(plan: Plan, held: Set<string>, run: Run, edges: EdgeAddress[]): Promise<void> {
+  try {
+    await publishRoutes(plan, held, run, edges);
+  } catch (error) {
+    if (!run.signal.aborted) run.report(error instanceof Error ? error.message : String(error));
+  }
 }
 
 /** Sites whose routes stay as they are: not up yet, or failed. Sites without a file any more have nothing to wait for. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { canonicalJson, shortHash } from "../modules/core/hash.ts";
 import { installRoot } from "../modules/core/root.ts";
-import type { Build } from "../modules/docker/index.ts";
+import { type Build, CONTENT } from "../modules/docker/index.ts";
 import { BASE_RECIPE, IMAGES, OWN_IMAGES, type OwnImage } from "../modules/images/index.ts";
 import { imageName, sharedImageName, siteStack } from "../modules/names/index.ts";
 import type { Pins } from "../modules/pins/index.ts";
@@ -57,11 +57,18 @@ export async function siteImage(
   const digest = await contentDigest(context, { hidden: source.kind === "build" });
   const named = (...parts: string[]) => imageName(platform, siteStack(site), shortHash(parts.join("\n")));
   if (source.kind === "build") {
-    return { reference: named(shared.base, digest), build: { context, args: { BASE: shared.base } } };
+    return {
+      reference: named(shared.base, digest),
+      build: { context, args: { BASE: shared.base, [CONTENT]: digest } },
+    };
   }
   const reference = named(shared.static.reference, shared.pages.digest, digest);
   return {
     reference,
-    build: { context, dockerfile: shared.pages.dockerfile, args: { STATIC: shared.static.reference } },
+    build: {
+      context,
+      dockerfile: shared.pages.dockerfile,
+      args: { STATIC: shared.static.reference, [CONTENT]: digest },
+    },
   };
 }

@@ -76,7 +76,8 @@ function liveHashes(plan: Plan): Record<string, string> {
 
 function actionsOf(plan: Plan): string[] {
   const objects = allChanges(plan).map(
-    ({ action, kind, name, desired }) => `${action} ${kind} ${name} #${desired?.hash ?? ""}`,
+    // What is made once is another one in each plan, like a certificate.
+    ({ action, kind, name, desired }) => `${action} ${kind} ${name} #${desired?.once ? "" : (desired?.hash ?? "")}`,
   );
   return [
     ...objects,

@@ -4,7 +4,7 @@ import { TerraceError } from "../modules/core/errors.ts";
 import { LABEL } from "../modules/core/labels.ts";
 import { DATABASE_PART } from "../modules/database/index.ts";
 import { type ClusterObjects, readCluster } from "../modules/docker/index.ts";
-import { diffRoutes, type EdgeModel } from "../modules/edge/index.ts";
+import { diffRoutes, type EdgeModel, giveWay } from "../modules/edge/index.ts";
 import type { Change, Desired } from "../modules/engine/index.ts";
 import {
   diffStack,
@@ -223,7 +223,7 @@ function wantedModel(request: PlanRequest, live: EdgeModel | undefined): EdgeMod
     .filter(({ name }) => isPlanned(request, name))
     .map((site) => describe(platform.name, site, date).routes);
   const kept = live?.sites.filter(({ site }) => !isPlanned(request, site)) ?? [];
-  return edgeModel(platform, [...planned, ...kept]);
+  return edgeModel(platform, [...planned, ...giveWay(kept, planned)]);
 }
 
 /** The routes that the edge has now, as plain data. */

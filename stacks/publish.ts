@@ -1,6 +1,6 @@
 import { TerraceError } from "../modules/core/errors.ts";
 import { converge, readCluster } from "../modules/docker/index.ts";
-import { renderEdge, type SiteRoutes } from "../modules/edge/index.ts";
+import { giveWay, hosts, renderEdge, type SiteRoutes } from "../modules/edge/index.ts";
 import {
   acquireLock,
   type Change,
@@ -60,7 +60,7 @@ export async function publishRoutes(
     const { edgeProgram } = await import("./edge/edge.ts");
     const desired = await evaluateStack("edge", edgeProgram({ ...plan.edge, model }), name);
     const changes = diffStack("edge", desired, live);
-    const own = { ...run, ids: idsOf(live) };
+    const own = { ...run, ids: idsOf(live), signal: AbortSignal.any([signal, lock.lost]) };
     await carryOut(changes, own);
     const handsOut = objectName(name, "edge", "config");
     const services = changes.filter(({ kind, action }) => kind === "service" && action !== "delete");
@@ -80,11 +80,17 @@ export function mergeRoutes(
   failed: Set<string>,
   live: SiteRoutes[],
 ): SiteRoutes[] {
-  const changed = new Set(plan.routes.map(({ site }) => site).filter((site) => !failed.has(site)));
-  return [
-    ...live.filter(({ site }) => !changed.has(site)),
-    ...plan.edge.model.sites.filter(({ site }) => changed.has(site)),
-  ];
+  const wanted = new Map(plan.edge.model.sites.map((routes) => [routes.site, hosts(routes)]));
+  const missed = new Set([...failed].flatMap((site) => wanted.get(site) ?? []));
+  // A host that moves to a site that is not up stays where it is, and so the site that has it.
+  const waiting = live.filter((routes) =>
+    hosts(routes).some((host) => missed.has(host) && wanted.get(routes.site)?.includes(host) !== true),
+  );
+  const held = new Set([...failed, ...waiting.map(({ site }) => site)]);
+  const names = new Set(plan.routes.map(({ site }) => site).filter((site) => !held.has(site)));
+  const changed = plan.edge.model.sites.filter(({ site }) => names.has(site));
+  const kept = live.filter(({ site }) => !names.has(site));
+  return [...giveWay(kept, changed), ...changed];
 }
 
 /**

@@ -71,7 +71,7 @@ async function databaseComesUp(plan: SitePlan, platform: string, run: Run, watch
   const id = run.ids.get(`service ${name}`);
   if (draft.source.kind === "none" || draft.database === undefined || id === undefined) return;
   if (changes.some((change) => change.name === name)) return;
-  const fault = await converge(run.docker, id, DATABASE, run.signal, watch);
+  const fault = await converge(run.docker, id, DATABASE, run.signal, watch, false);
   if (fault !== undefined)
     throw siteDown(site.name, `${site.name}: its database did not come up: ${fault.why}`, fault, databaseServes(false));
 }

@@ -141,7 +141,8 @@ async function siteStatus(
   const host = site.domains.canonical.ascii;
   const answer = await visit(edge, host, root ?? "unchecked");
   const state = siteState(site, date);
-  const answers = answer.status > 0 && answer.status < 500 && (state !== "redirect" || answer.location !== undefined);
+  const sound = answer.error === undefined && answer.status > 0 && answer.status < 500;
+  const answers = sound && (state !== "redirect" || answer.location !== undefined);
   const image = seen?.web.service?.Spec.TaskTemplate?.ContainerSpec?.Image;
   const tasks = seen && countTasks(seen.web, site, state);
   const stored = site.serve.kind === "image" && site.serve.database !== undefined && state === "live";

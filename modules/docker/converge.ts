@@ -46,7 +46,7 @@ const LOG_LINES = 10;
  * Waits until all wanted tasks of a service run its newest specification (healthy, where it has a health check) and the old ones are
  * gone. Returns what went wrong, or `undefined`.
  *
- * @param limit ms after which waiting ends
+ * @param limit ms after which waiting ends, counted anew whenever one more task of the newest specification runs
  * @param watch shared by all who wait at the same time
  * @param changed whether this run changed the service: else an update that had failed before is no fault of it
  */
@@ -58,7 +58,7 @@ export async function converge(
   watch: ServiceWatch = new ServiceWatch(docker),
   changed = true,
 ): Promise<Fault | undefined> {
-  const started = Date.now();
+  let [since, most] = [Date.now(), 0];
   let before: ReadonlySet<string> | undefined;
   let earlier: string | undefined;
   for (let round = 0; ; round++) {
@@ -70,7 +70,9 @@ export async function converge(
     const tasks = await withoutLost(service, all, watch);
     before ??= new Set(tasks.filter(hasEnded).map(({ ID }) => ID));
     const told = await tellUnhealthy(docker, tasks, before);
-    const verdict = judge(service, told, Date.now(), Date.now() - started > limit, before);
+    const up = newTasks(service, told).filter(isRunning).length;
+    if (up > most) [since, most] = [Date.now(), up];
+    const verdict = judge(service, told, Date.now(), Date.now() - since > limit, before);
     if (verdict === "converged") return undefined;
     if (verdict !== "waiting") {
       const log = verdict.task === undefined ? [] : await taskLog(docker, verdict.task);
@@ -78,6 +80,16 @@ export async function converge(
       return { why: verdict.why, log, ran, rolledBack: await rollbackEnds(docker, service, signal) };
     }
   }
+}
+
+/** The tasks of a service's newest specification. */
+function newTasks({ Spec }: RawService, tasks: RawTask[]): RawTask[] {
+  const wanted = Spec.TaskTemplate?.ContainerSpec?.Labels?.[LABEL.template];
+  return tasks.filter((task) => task.Spec.ContainerSpec?.Labels?.[LABEL.template] === wanted);
+}
+
+function isRunning({ Status, DesiredState }: RawTask): boolean {
+  return Status.State === "running" && DesiredState === "running";
 }
 
 /** When an update began that came to no good end. */
@@ -112,23 +124,20 @@ export function judge(
   late: boolean,
   before: ReadonlySet<string> = new Set(),
 ): Verdict {
-  const wanted = service.Spec.TaskTemplate?.ContainerSpec?.Labels?.[LABEL.template];
   const update = service.UpdateStatus?.State;
   const ended = tasks.filter((task) => hasEnded(task) && !before.has(task.ID));
   if (update !== undefined && /^(paused|rollback)/.test(update)) {
     const task = newest(ended) ?? newest(tasks.filter(hasEnded));
     return { why: task === undefined ? (service.UpdateStatus?.Message ?? update) : taskFault(task), task };
   }
-  const current = tasks.filter(({ Spec }) => Spec.ContainerSpec?.Labels?.[LABEL.template] === wanted);
-  const running = (list: RawTask[]) =>
-    list.filter(({ Status, DesiredState }) => Status.State === "running" && DesiredState === "running");
+  const current = newTasks(service, tasks);
   // One that is stopping still answers, so it counts until it has stopped; one on a node that was just lost does not tell.
   const settled = now - Date.parse(service.UpdateStatus?.CompletedAt ?? "") > STOP_LIMIT;
   const old = tasks.filter((task) => !current.includes(task) && task.Status.State === "running" && !settled);
   const replicas =
     service.Spec.Mode?.Replicated?.Replicas ??
     Math.max(1, current.filter((task) => task.DesiredState === "running").length);
-  if (running(current).length >= replicas && old.length === 0 && update !== "updating") return "converged";
+  if (current.filter(isRunning).length >= replicas && old.length === 0 && update !== "updating") return "converged";
   const crashed = ended.filter((task) => current.includes(task));
   if (update !== "updating" && crashed.length >= CRASH_LIMIT) {
     const task = newest(crashed);

@@ -4,7 +4,7 @@ import { Readable } from "node:stream";
 import type Dockerode from "dockerode";
 import tar from "tar-stream";
 import { TerraceError } from "../core/errors.ts";
-import { listContent } from "../workspace/index.ts";
+import { ContentDigest, changed, listContent } from "../workspace/index.ts";
 import { isBroken, silenceLimit } from "./call.ts";
 import { diskFull } from "./disk.ts";
 
@@ -19,21 +19,27 @@ export interface Build {
   context: string;
   /** Path of the Dockerfile; `Dockerfile` in the context where absent. */
   dockerfile?: string;
+  /** Build arguments; {@link CONTENT} among them is for Terrace itself. */
   args?: Record<string, string>;
 }
+
+/** The build argument with the digest of the context that the image's name was made from: other files are not built under that name. */
+export const CONTENT = "CONTENT_DIGEST";
 
 /**
  * Builds an image through the Engine API and tags it.
  *
- * @throws TerraceError `TERRACE_BUILD_FAILED` with the last lines of the build's output
+ * @throws TerraceError `TERRACE_BUILD_FAILED` with the last lines of the build's output; `TERRACE_BAD_CONTENT` where the files changed
  */
 export async function buildImage(docker: Dockerode, name: string, build: Build): Promise<void> {
   const output: string[] = [];
-  const failure = await streamed(docker, output, async (abortSignal) =>
-    docker.buildImage(await packContext(build), {
+  const { [CONTENT]: _own, ...buildargs } = build.args ?? {};
+  const context = await packContext(build);
+  const failure = await streamed(docker, output, (abortSignal) =>
+    docker.buildImage(context, {
       t: name,
       dockerfile: BUILD_FILE,
-      buildargs: build.args ?? {},
+      buildargs,
       labels: { [IMAGE_LABEL]: name },
       forcerm: true,
       abortSignal,
@@ -88,11 +94,16 @@ async function packContext(build: Build): Promise<NodeJS.ReadableStream> {
   const recipe = await readFile(dockerfile ?? join(context, "Dockerfile"));
   pack.entry({ name: BUILD_FILE }, recipe);
   pack.entry({ name: ".dockerignore" }, `${BUILD_FILE}\n.dockerignore\n`);
+  const digest = new ContentDigest();
   for (const file of await listContent(context, { hidden: build.dockerfile === undefined })) {
     // The web server tells versions of a file apart by time and size, so the time must be the file's own.
     const { mtime } = await stat(file.source);
-    pack.entry({ name: file.path, mode: file.executable ? 0o755 : 0o644, mtime }, await readFile(file.source));
+    const bytes = await readFile(file.source);
+    await digest.add(file, [bytes]);
+    pack.entry({ name: file.path, mode: file.executable ? 0o755 : 0o644, mtime }, bytes);
   }
+  const wanted = build.args?.[CONTENT];
+  if (wanted !== undefined && wanted !== digest.hex()) throw changed(context);
   pack.finalize();
   return Readable.from(pack);
 }

@@ -7,7 +7,7 @@ export { agree, connect } from "./client.ts";
 export { converge, type Fault, judge, type RawTask } from "./converge.ts";
 export { type LiveDatabase, listDatabases } from "./database.ts";
 export { type Doomed, destroyObject, isLast, listDisk, listPlatform } from "./destroy.ts";
-export { type Build, buildImage, pullImage } from "./images.ts";
+export { type Build, buildImage, CONTENT, pullImage } from "./images.ts";
 export { type JobEnd, type JobMount, type JobSpec, removeJob, runJob } from "./job.ts";
 export { serviceLog } from "./logs.ts";
 export { askOf, isLocal, type RawAsk, type RawMount, readNodes, readPool } from "./pool.ts";

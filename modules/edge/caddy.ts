@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
-import { headerRoutes, hosts } from "./headers.ts";
+import { allHosts, headerRoutes } from "./headers.ts";
 import type { JsonObject, Route } from "./json.ts";
 import { accessLog, logging } from "./logs.ts";
 import { answerPage, PAGES } from "./pages.ts";
@@ -67,7 +67,7 @@ export function encodeEdge(caddy: JsonObject): Buffer {
 function configuration(unsorted: EdgeModel, mark: JsonObject): JsonObject {
   const sites = [...unsorted.sites].sort((one, other) => (one.site < other.site ? -1 : 1));
   const model = { ...unsorted, sites };
-  const names = sites.flatMap(hosts).sort();
+  const names = allHosts(sites).sort();
   return {
     admin: { listen: EDGE.admin, origins: ["localhost"], config: { persist: false } },
     logging: logging(),

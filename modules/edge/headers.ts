@@ -23,13 +23,18 @@ const HSTS_VALUE = "max-age=31536000";
 export function headerRoutes(model: EdgeModel): Route[] {
   const own = model.sites.filter((site) => Object.keys(site.headers).length > 0);
   const defaults: Route = { handle: handlers({}, model) };
-  if (own.length > 0) defaults.match = [{ not: [{ host: own.flatMap(hosts) }] }];
+  if (own.length > 0) defaults.match = [{ not: [{ host: allHosts(own) }] }];
   return [defaults, ...own.map((site) => ({ match: [{ host: hosts(site) }], handle: handlers(site.headers, model) }))];
 }
 
 /** Every host of a site, the canonical one first. */
 export function hosts(site: SiteRoutes): string[] {
   return [...new Set([site.host, ...site.aliases])];
+}
+
+/** Every host of several sites, once: Caddy refuses a list in which one is repeated. */
+export function allHosts(sites: SiteRoutes[]): string[] {
+  return [...new Set(sites.flatMap(hosts))];
 }
 
 function handlers(own: SiteRoutes["headers"], model: EdgeModel): JsonObject[] {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { hosts } from "./headers.ts";
+import { allHosts, hosts } from "./headers.ts";
 import type { JsonObject, Route } from "./json.ts";
 import { oldServerProxy, serviceAddress } from "./proxy.ts";
 import { moved, redirectRoutes, wireUrl } from "./redirects.ts";
@@ -24,7 +24,7 @@ export function siteRoutes(sites: SiteRoutes[], httpsPort: number): Route[] {
   }
   const ordered = [...groups.entries()].sort(([one], [other]) => one - other).map(([, group]) => group);
   return ordered.map((group) => ({
-    match: [{ host: group.flatMap(hosts) }],
+    match: [{ host: allHosts(group) }],
     handle: [{ handler: "subroute", routes: group.flatMap(render) }],
   }));
 }

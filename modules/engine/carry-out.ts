@@ -212,13 +212,14 @@ async function update({ live }: Change, desired: Desired, run: Run): Promise<str
       : { ...live.spec, Labels: desired.spec.Labels };
   for (let attempt = 1; ; attempt++) {
     const { Version, Spec } = await get<RawService>(run.docker, path);
+    // An answer that was lost may have been a yes. Made again, the update would also be what Swarm goes back to where it fails.
+    if (attempt > 1 && live.hash !== desired.hash && Spec.Labels?.[LABEL.hash] === desired.hash) return live.id;
     const body = withRestarts(wanted, Spec.TaskTemplate?.ForceUpdate);
     try {
       await call(run.docker, "POST", `${path}/update`, { version: Version.Index }, body);
       return live.id;
     } catch (error) {
-      // Swarm itself writes to a service while it updates it, so the version can move between the two calls. An update whose
-      // answer was lost is made again: with the same specification it changes nothing.
+      // Swarm itself writes to a service while it updates it, so the version can move between the two calls.
       const again = String(error).includes("update out of sequence") || isBroken(error);
       if (!again || attempt === ATTEMPTS) throw error;
       await sleep(PAUSE, undefined, { signal: run.signal });

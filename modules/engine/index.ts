@@ -9,6 +9,7 @@ export {
   ALL,
   acquireLock,
   breakLock,
+  conflicts,
   describeHolder,
   type Lock,
   type LockHolder,

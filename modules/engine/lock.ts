@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { readFileSync, readlinkSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
@@ -16,6 +17,8 @@ export interface LockHolder {
   host: string;
   /** Process on that host. */
   pid: number;
+  /** Where that number counts; `undefined` where it is not known. */
+  space?: string;
   /** The command, e.g. `up finance`. */
   reason: string;
   /** ISO 8601. */
@@ -63,21 +66,25 @@ const BEAT = "terrace.lock.beat";
  * @throws TerraceError `TERRACE_LOCKED` where it is held and `noWait` is set, or held for longer than `limit`
  */
 export async function acquireLock(request: LockRequest): Promise<Lock> {
-  const held: string[] = [];
+  const held: Kept[] = [];
   const wait = new Waiting(request);
   let waited = false;
+  const release = async () => void (await Promise.all(held.map((each) => each.release())));
   try {
     // In one order for everybody, so that two who want the same ones never wait for each other.
     for (const scope of [...request.scopes].sort()) {
-      const { id, hadToWait } = await acquire(request, scope, wait);
-      held.push(id);
+      // Those that are held already are renewed, and may be lost, while the next one is waited for.
+      const signal = AbortSignal.any([request.signal, ...held.map(({ lost }) => lost)]);
+      const { id, hadToWait } = await acquire({ ...request, signal }, scope, wait);
+      held.push(keep(request.docker, id));
       waited ||= hadToWait;
     }
   } catch (error) {
-    await Promise.all(held.map((id) => drop(request.docker, id)));
-    throw error;
+    const lost = held.find((each) => each.lost.aborted)?.lost.reason;
+    await release();
+    throw lost ?? error;
   }
-  return keep(request.docker, held, waited);
+  return { waited, lost: AbortSignal.any(held.map(({ lost }) => lost)), release };
 }
 
 /** All locks of a platform that exist now. */
@@ -95,9 +102,11 @@ export interface ListedLock extends LockHolder {
   gone: boolean;
 }
 
-/** Removes locks whose holder has ended on this host without releasing them. */
-export async function sweepLocks(docker: Dockerode, platform: string): Promise<void> {
-  for (const lock of await readLocks(docker, platform)) if (isDead(lock)) await drop(docker, lock.ID);
+/** Removes locks whose holder has ended on this host without releasing them; returns the scopes of those that are left. */
+export async function sweepLocks(docker: Dockerode, platform: string): Promise<string[]> {
+  const locks = await readLocks(docker, platform);
+  for (const lock of locks.filter(isDead)) await drop(docker, lock.ID);
+  return locks.filter((lock) => !isDead(lock)).map(({ Spec }) => Spec.Labels?.[SCOPE] ?? "");
 }
 
 /** Takes a lock away from its holder, who notices at the next renewal and stops. */
@@ -135,7 +144,7 @@ async function acquire(
 
 /** Waits, holding the lock on everything, until those who were there first are done. */
 async function othersGone(request: LockRequest, id: string, wait: Waiting, watched: Watched): Promise<void> {
-  const { lost, release } = keep(request.docker, [id], true, false);
+  const { lost, stop } = keep(request.docker, id);
   try {
     for (;;) {
       request.signal.throwIfAborted();
@@ -150,7 +159,7 @@ async function othersGone(request: LockRequest, id: string, wait: Waiting, watch
     await drop(request.docker, id);
     throw error;
   } finally {
-    await release();
+    stop();
   }
 }
 
@@ -193,7 +202,7 @@ class Waiting {
  * Two locks conflict on the same stack, and the one on everything with each. The edge is locked for moments only, within either; and
  * work on a backup keeps no deploy waiting, nor the other way round.
  */
-function conflicts(wanted: string, other: string): boolean {
+export function conflicts(wanted: string, other: string): boolean {
   if (wanted === other) return true;
   if (wanted === "edge" || other === "edge" || isBackup(wanted) || isBackup(other)) return false;
   return wanted === ALL || other === ALL;
@@ -228,6 +237,7 @@ function self(reason: string): string {
     user,
     host: hostname(),
     pid: process.pid,
+    space: pidSpace(),
     reason,
     since: new Date().toISOString(),
     run: randomUUID(),
@@ -259,8 +269,17 @@ function isGone(lock: RawContent, watched: Watched): boolean {
 }
 
 function isDead(lock: RawContent): boolean {
-  const { host, pid } = holderOf(lock.Spec.Labels);
-  return host === hostname() && pid > 0 && !isAlive(pid);
+  const { host, pid, space } = holderOf(lock.Spec.Labels);
+  return host === hostname() && space === pidSpace() && pid > 0 && !isAlive(pid);
+}
+
+/** Where this process's number counts, on Linux: machines may have one name, and containers have processes of their own. */
+function pidSpace(): string | undefined {
+  try {
+    return `${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()} ${readlinkSync("/proc/self/ns/pid")}`;
+  } catch {
+    return undefined;
+  }
 }
 
 function isAlive(pid: number): boolean {
@@ -277,19 +296,34 @@ async function takeOver({ docker, report }: LockRequest, lock: RawContent): Prom
   await drop(docker, lock.ID);
 }
 
-/** Renews locks until they are released. */
-function keep(docker: Dockerode, ids: string[], waited: boolean, dropAtEnd = true): Lock {
+/** One lock that is renewed. */
+interface Kept {
+  lost: AbortSignal;
+  /** Ends the renewal, and leaves the lock. */
+  stop(): void;
+  /** Ends the renewal and takes the lock away. */
+  release(): Promise<void>;
+}
+
+/** Renews a lock until it is released. */
+function keep(docker: Dockerode, id: string): Kept {
   const lost = new AbortController();
-  const timer = setInterval(() => {
+  let busy = false;
+  const timer = setInterval(async () => {
+    // A daemon that is away answers late: a second renewal beside the first would only be in its way.
+    if (busy) return;
+    busy = true;
     // A daemon that does not answer takes no lock away; only a lock that is gone, or somebody else's, is lost.
-    for (const id of ids) renew(docker, id).catch((error) => isBroken(error) || lost.abort(lostError(error)));
+    await renew(docker, id).catch((error) => isBroken(error) || lost.abort(lostError(error)));
+    busy = false;
   }, HEARTBEAT);
   timer.unref();
-  const release = async () => {
-    clearInterval(timer);
-    if (dropAtEnd) await Promise.all(ids.map((id) => drop(docker, id)));
+  const stop = () => clearInterval(timer);
+  const release = () => {
+    stop();
+    return drop(docker, id);
   };
-  return { waited, lost: lost.signal, release };
+  return { lost: lost.signal, stop, release };
 }
 
 async function renew(docker: Dockerode, id: string): Promise<void> {

@@ -11,6 +11,9 @@ export interface EdgeAddress {
   https: number;
 }
 
+/** What the edge answers for a name that it does not know. */
+const NO_ROUTE = 421;
+
 /** What a visitor of a site gets. */
 export interface Visit {
   /** HTTP status; 0 where there was no answer. */
@@ -60,7 +63,12 @@ export function visit(edge: EdgeAddress, name: string, root: string | undefined,
         const until = (answer.socket as TLSSocket).getPeerCertificate().valid_to;
         if (until !== undefined) certificateUntil = new Date(until).toISOString();
         answer.resume();
-        done({ status: answer.statusCode ?? 0, location: answer.headers.location });
+        const status = answer.statusCode ?? 0;
+        done({
+          status,
+          location: answer.headers.location,
+          error: status === NO_ROUTE ? "the edge has no route to it" : undefined,
+        });
       },
     );
     call.on("timeout", () => call.destroy(new Error(`no answer within ${limit / 1000} s`)));

@@ -1,4 +1,4 @@
-import { createHash, type Hash } from "node:crypto";
+import { createHash } from "node:crypto";
 import { createReadStream, type Dirent, existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { join, sep } from "node:path";
 import { TerraceError } from "../core/errors.ts";
@@ -44,28 +44,38 @@ export async function listContent(folder: string, options: ContentOptions = {}):
  * folder stands, and another one after any change that a visitor could see.
  */
 export async function contentDigest(folder: string, options: ContentOptions = {}): Promise<string> {
-  const hash = createHash("sha256");
+  const digest = new ContentDigest();
   for (const file of await listContent(folder, options)) {
-    // The length of each part stands before it: no two folders can run together to the same bytes.
-    hash.update(`${Buffer.byteLength(file.path)} ${file.path} ${file.executable ? "x" : "-"} ${file.size}\n`);
-    await addBytes(hash, file);
+    const small = file.size <= LARGE;
+    await digest.add(file, small ? [readFileSync(file.source)] : createReadStream(file.source));
   }
-  return hash.digest("hex");
+  return digest.hex();
 }
 
-async function addBytes(hash: Hash, file: ContentFile): Promise<void> {
-  let read = 0;
-  if (file.size <= LARGE) {
-    const bytes = readFileSync(file.source);
-    hash.update(bytes);
-    read = bytes.length;
-  } else {
-    for await (const piece of createReadStream(file.source)) {
-      hash.update(piece as Buffer);
-      read += (piece as Buffer).length;
+/** The digest of {@link contentDigest}, for whoever reads the files for something else too. */
+export class ContentDigest {
+  readonly #hash = createHash("sha256");
+
+  /** Takes the next file, in the order of {@link listContent}. */
+  async add(file: ContentFile, pieces: Iterable<Buffer> | AsyncIterable<Buffer>): Promise<void> {
+    // The length of each part stands before it: no two folders can run together to the same bytes.
+    this.#hash.update(`${Buffer.byteLength(file.path)} ${file.path} ${file.executable ? "x" : "-"} ${file.size}\n`);
+    let read = 0;
+    for await (const piece of pieces) {
+      this.#hash.update(piece);
+      read += piece.length;
     }
+    if (read !== file.size) throw changed(file.source);
   }
-  if (read !== file.size) throw refusal(file.source, "a file changed while it was read", "run again");
+
+  hex(): string {
+    return this.#hash.digest("hex");
+  }
+}
+
+/** What is published must be what its image's name says. */
+export function changed(where: string): TerraceError {
+  return refusal(where, "a file changed while it was read", "run again");
 }
 
 function walk(root: string, below: string, options: ContentOptions, files: ContentFile[]): void {

@@ -1,5 +1,12 @@
 export { agentContext, type Bundle, readBundle } from "./bundle.ts";
-export { type ContentFile, type ContentOptions, contentDigest, listContent } from "./content.ts";
+export {
+  ContentDigest,
+  type ContentFile,
+  type ContentOptions,
+  changed,
+  contentDigest,
+  listContent,
+} from "./content.ts";
 export { copySiteFile } from "./copy-site.ts";
 export { setPlatformKeys } from "./edit.ts";
 export { makeIdentity } from "./identity.ts";

@@ -1,11 +1,12 @@
 import { EXIT, type ExitCode } from "../../modules/core/errors.ts";
 import { readRoot, requireFreeRanges } from "../../modules/docker/index.ts";
-import { acquireLock, sweepLocks } from "../../modules/engine/index.ts";
+import { ALL, acquireLock, conflicts, sweepLocks } from "../../modules/engine/index.ts";
 import { bootstrapBase, requirePorts } from "../../modules/host/index.ts";
 import { objectName } from "../../modules/names/index.ts";
 import { apply, type Outcome } from "../../stacks/apply.ts";
 import { edgeAddresses } from "../../stacks/edges.ts";
 import { isEmpty, type Plan } from "../../stacks/model.ts";
+import { hasMoved, isWithin } from "../../stacks/moved.ts";
 import { lockScopes } from "../../stacks/scopes.ts";
 import { flag, type Input } from "./command.ts";
 import { imageSupply } from "./engine.ts";
@@ -13,7 +14,7 @@ import { agreed, interruptible } from "./interact.ts";
 import { errorJson, note, noteText, paint, print, printFaults, printJson, stopwatch } from "./output.ts";
 import type { Prepared } from "./prepare.ts";
 import { counts, planJson, showPlan, summary } from "./show-plan.ts";
-import { showWaiting, waitOf } from "./waiting.ts";
+import { showWaiting, type Wait, waitOf } from "./waiting.ts";
 
 /** How a run is to be carried out. */
 export interface CarryOptions {
@@ -23,36 +24,71 @@ export interface CarryOptions {
   quiet?: boolean;
   /** The command, as others see it while they wait. */
   reason: string;
-  /** Works the plan out anew, after somebody else was waited for. */
+  /** Works the plan out anew, where somebody else was at work meanwhile. */
   replan(): Promise<Prepared>;
 }
 
 /** Shows the plan, asks, locks, carries it out, and tells what became of every site. */
 export async function carry(prepared: Prepared, input: Input, options: CarryOptions): Promise<ExitCode> {
   const wait = waitOf(input);
-  show(prepared.plan, input, options);
-  await sweepLocks(prepared.docker, prepared.plan.platform.name);
-  if (nothingToDo(prepared.plan)) return finish(prepared.plan, [], input, options);
-  await requireFree(prepared);
-  if (!(await agreed(input))) {
-    note("Nothing was done.");
-    return EXIT.failed;
+  const { docker, plan } = prepared;
+  show(plan, input, options);
+  const locked = await sweepLocks(docker, plan.platform.name);
+  if (nothingToDo(plan)) {
+    // Whoever changes the same just now may be about to make it something else than the files say.
+    const scopes = lockScopes(plan, input.arguments);
+    const busy = locked.some((other) => scopes.some((scope) => conflicts(scope, other)));
+    if (!busy) return finish(plan, [], input, options);
+  } else {
+    await requireFree(prepared);
+    if (!(await agreed(input))) return refused();
   }
   return interruptible(async (signal) => {
-    const { docker, plan } = prepared;
-    const request = { docker, platform: plan.platform.name, scopes: lockScopes(plan), reason: options.reason };
-    const { waiting, done } = showWaiting({ terminal: process.stderr.isTTY === true, write: noteText });
-    const lock = await acquireLock({ ...request, ...wait, signal, report: note, waiting }).finally(done);
-    try {
-      const current = lock.waited ? await options.replan() : prepared;
-      if (lock.waited) show(current.plan, input, options);
-      if (nothingToDo(current.plan)) return finish(current.plan, [], input, options);
-      const outcomes = await run(current, AbortSignal.any([signal, lock.lost]));
-      return finish(current.plan, outcomes, input, options);
-    } finally {
-      await lock.release();
+    for (let current = prepared; ; ) {
+      const ended = await underLock(current, { input, options, wait, signal });
+      if (typeof ended === "number") return ended;
+      current = ended;
     }
   });
+}
+
+interface Locking {
+  input: Input;
+  options: CarryOptions;
+  wait: Wait;
+  signal: AbortSignal;
+}
+
+/** Locks what a plan changes, and carries it out. Returns another plan where more must be locked for it by now. */
+async function underLock(prepared: Prepared, { input, options, wait, signal }: Locking): Promise<ExitCode | Prepared> {
+  const { docker, plan } = prepared;
+  const scopes = lockScopes(plan, input.arguments);
+  const request = { docker, platform: plan.platform.name, scopes, reason: options.reason };
+  const { waiting, done } = showWaiting({ terminal: process.stderr.isTTY === true, write: noteText });
+  const lock = await acquireLock({ ...request, ...wait, signal, report: note, waiting }).finally(done);
+  try {
+    // What was planned before the lock may be done by now, or no more what is to be done.
+    const moved = lock.waited || (await hasMoved(docker, plan, scopes));
+    const current = moved ? await options.replan() : prepared;
+    const more = !isWithin(current.plan, plan);
+    if (more || !isWithin(plan, current.plan)) show(current.plan, input, options);
+    if (nothingToDo(current.plan)) return finish(current.plan, [], input, options);
+    if (more && !(await agreed(input))) return refused();
+    if (more && !covers(scopes, lockScopes(current.plan, input.arguments))) return current;
+    const outcomes = await run(current, AbortSignal.any([signal, lock.lost]));
+    return finish(current.plan, outcomes, input, options);
+  } finally {
+    await lock.release();
+  }
+}
+
+function covers(held: string[], needed: string[]): boolean {
+  return held.includes(ALL) || needed.every((scope) => held.includes(scope));
+}
+
+function refused(): ExitCode {
+  note("Nothing was done.");
+  return EXIT.failed;
 }
 
 function show(plan: Plan, input: Input, { brief = false, quiet = false }: CarryOptions): void {

@@ -132,6 +132,56 @@ test("a reviewed plan is carried out as it is, or refused with what moved", asyn
   expect(moved.stderr).toContain(`service ${workspace.cluster.web("one")}: changed`);
 });
 
+test("who finds nothing to do waits for whoever changes the same, and looks again", async () => {
+  const lock = await hold("site-one", "an earlier commit");
+  const waits = workspace.start("up", "--yes", "one");
+  await expect.poll(waits.written, { timeout: 20_000 }).toContain("waiting for `an earlier commit`");
+  expect((await workspace.up("one", "--no-wait")).code).toBe(1);
+  // Another site is not concerned.
+  expect((await workspace.up("two", "--no-wait")).stdout).toContain("No changes");
+  const web = workspace.docker.getService(workspace.cluster.web("one"));
+  const { Spec, Version } = await web.inspect();
+  const changed = structuredClone(Spec);
+  changed.TaskTemplate.ContainerSpec.Env = ["BY=somebody"];
+  await web.update({ ...changed, version: Version.Index });
+  await lock.release();
+  const { code, stdout } = await waits.ended;
+  expect(code).toBe(0);
+  expect(stdout).toContain("BY");
+  expect((await workspace.run("plan", "one", "--detailed-exitcode")).code).toBe(0);
+});
+
+test("a domain moves from one site to another, each deployed by itself, and every other site goes on", async () => {
+  const moved = `moved.${workspace.domain}`;
+  await workspace.pages("one", "one, with it", { domains: ["one", "moved"] });
+  expect((await workspace.up("one")).code).toBe(0);
+  expect((await workspace.visitor.get("moved")).location).toContain(`one.${workspace.domain}`);
+  await workspace.pages("one", "one, without it");
+  await workspace.pages("two", "two, with it", { domains: ["moved", "two"] });
+  const two = await workspace.up("two");
+  expect(two.code, two.all).toBe(0);
+  expect((await workspace.visitor.get("moved")).body).toContain("two, with it");
+  expect((await workspace.visitor.get("one")).body).toContain("one, with it");
+  const one = await workspace.up("one");
+  expect(one.code, one.all).toBe(0);
+  expect((await workspace.visitor.get("moved")).body).toContain("two, with it");
+  expect((await workspace.visitor.get("one")).body).toContain("one, without it");
+  expect((await workspace.run("plan", "--detailed-exitcode")).code, moved).toBe(0);
+});
+
+test("a site that the edge does not know is told by status", async () => {
+  await workspace.site("three", {
+    title: "three",
+    kind: "service",
+    domains: ["three"],
+    serve: { proxy: "http://10.255.255.1:80" },
+  });
+  const { code, stdout } = await workspace.run("status", "three");
+  expect(stdout).toContain("the edge has no route to it");
+  expect(code).toBe(1);
+  await workspace.remove("site-configs/three.yaml");
+});
+
 test("what is no plan is refused", async () => {
   await writeFile(join(workspace.folder, "no.plan"), "{}");
   expect((await workspace.run("apply", "no.plan", "--yes")).stderr).toContain(
@@ -141,7 +191,7 @@ test("what is no plan is refused", async () => {
 });
 
 test("a plan for a merge request is Markdown with one folded part a stack", async () => {
-  await workspace.pages("two", "two, a new edition");
+  await workspace.pages("two", "two, a new edition", { domains: ["moved", "two"] });
   const { stdout } = await workspace.run("plan", "--markdown");
   expect(stdout).toContain(`### Terrace: 1 to create, 1 to update, 0 to delete for ${workspace.name}`);
   expect(stdout).toContain("<details><summary>site-two</summary>");

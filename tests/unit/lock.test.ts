@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { connect } from "../../modules/docker/index.ts";
-import { acquireLock, type LockHolder, listLocks } from "../../modules/engine/index.ts";
+import { connect, get, type RawContent } from "../../modules/docker/index.ts";
+import { acquireLock, breakLock, type LockHolder, listLocks } from "../../modules/engine/index.ts";
 import { EngineApi } from "../support/engine-api.ts";
 
 let api: EngineApi;
@@ -69,4 +69,33 @@ test("who does not want to wait leaves nothing behind", async () => {
   });
   expect((await listLocks(await connect(), "honghe")).map(({ scope }) => scope)).toEqual(["site-finance"]);
   await lock.release();
+});
+
+test("a lock that is held is renewed while the next one is waited for", async () => {
+  const lock = await acquire(["site-gejiu"], "up gejiu");
+  const both = acquire(["site-finance", "site-gejiu"], "up finance gejiu");
+  const docker = await connect();
+  const beat = async () => {
+    const configs = await get<RawContent[]>(docker, "/configs");
+    return configs.find(({ Spec }) => Spec.Name === "honghe-lock_site-finance")?.Spec.Labels?.["terrace.lock.beat"];
+  };
+  await expect.poll(beat, { timeout: 12_000, interval: 200 }).toBe("1");
+  await lock.release();
+  const held = await both;
+  expect(held.waited).toBe(true);
+  await held.release();
+  expect(await listLocks(docker, "honghe")).toEqual([]);
+});
+
+test("who loses a lock while it waits for the next one stops, and says so", async () => {
+  const lock = await acquire(["site-gejiu"], "up gejiu");
+  const both = acquire(["site-finance", "site-gejiu"], "up finance gejiu");
+  const refused = expect(both).rejects.toMatchObject({ code: "TERRACE_LOCK_LOST" });
+  const docker = await connect();
+  const own = async () => (await listLocks(docker, "honghe")).find(({ scope }) => scope === "site-finance")?.id;
+  await expect.poll(own).toBeDefined();
+  await breakLock(docker, (await own()) ?? "");
+  await refused;
+  await lock.release();
+  expect(await listLocks(docker, "honghe")).toEqual([]);
 });

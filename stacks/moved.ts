@@ -1,0 +1,39 @@
+import type Dockerode from "dockerode";
+import { readCluster } from "../modules/docker/index.ts";
+import { ALL, LiveIndex, toLive } from "../modules/engine/index.ts";
+import { stackSite } from "../modules/names/index.ts";
+import { allChanges, type Plan } from "./model.ts";
+
+/**
+ * Whether anything that a plan was made from is another one by now: somebody else may have worked on it before it was locked. Sites that
+ * are not locked may be changed meanwhile, and their routes: those are read anew before they are written.
+ */
+export async function hasMoved(docker: Dockerode, plan: Plan, scopes: string[]): Promise<boolean> {
+  const name = plan.platform.name;
+  const now = new LiveIndex(toLive(await readCluster(docker, name), name));
+  const [before, after] = [plan.live, now].map((live) => versions(live, scopes));
+  return before !== after;
+}
+
+function versions(live: LiveIndex, scopes: string[]): string {
+  const concerns = (stack: string) =>
+    scopes.includes(ALL) || scopes.includes(stack) || (stack !== "edge" && stackSite(stack) === undefined);
+  const objects = live.all().filter(({ kind, stack }) => kind !== "image" && stack !== "" && concerns(stack));
+  return objects
+    .map(({ kind, name, id, version }) => `${kind} ${name} ${id} ${version}`)
+    .sort()
+    .join("\n");
+}
+
+/** Whether all that a plan does was in another one. */
+export function isWithin(plan: Plan, agreed: Plan): boolean {
+  const known = new Set(actions(agreed));
+  return actions(plan).every((action) => known.has(action));
+}
+
+function actions(plan: Plan): string[] {
+  return [
+    ...allChanges(plan).map(({ action, kind, name }) => `${action} ${kind} ${name}`),
+    ...plan.routes.map(({ site, action }) => `${action} routes ${site}`),
+  ];
+}
