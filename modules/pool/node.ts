@@ -117,7 +117,8 @@ export const nodeSchema = z.strictObject({
     .enum(AVAILABILITIES)
     .optional()
     .meta({
-      description: "`pause` gives it no new tasks; `drain` moves away those that it has.",
+      description:
+        "`pause` gives it no new tasks; `drain` stops those that it has, and Swarm starts them elsewhere where it can: `terrace pool drain` does that without a gap, and refuses where it cannot.",
       examples: ["drain"],
       default: "active",
     }),
