@@ -1,3 +1,4 @@
+import type { StoredBackup } from "../modules/backup/index.ts";
 import { EXIT, TerraceError } from "../modules/core/errors.ts";
 import { formatMinute } from "../modules/core/time.ts";
 import { type Command, flag, type Input, OPTION, text } from "./cli/command.ts";
@@ -79,17 +80,7 @@ function whatOf(input: Input): string {
   return path ?? (volume === undefined ? "all data" : `the volume ${volume}`);
 }
 
-async function showList(
-  input: Input,
-  backups: {
-    backup: string;
-    time: string;
-    files: string;
-    safety: boolean;
-    failed: boolean;
-    database: string | undefined;
-  }[],
-): Promise<0> {
+async function showList(input: Input, backups: StoredBackup[]): Promise<0> {
   if (flag(input, "json")) {
     printJson(backups);
     return EXIT.done;
