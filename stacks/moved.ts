@@ -2,7 +2,8 @@ import type Dockerode from "dockerode";
 import { readCluster } from "../modules/docker/index.ts";
 import { ALL, LiveIndex, toLive } from "../modules/engine/index.ts";
 import { stackSite } from "../modules/names/index.ts";
-import { allChanges, type Plan } from "./model.ts";
+import type { Plan } from "./model.ts";
+import { actionsOf, withoutHash } from "./plan-file.ts";
 
 /**
  * Whether anything that a plan was made from is another one by now: somebody else may have worked on it before it was locked. Sites that
@@ -27,13 +28,6 @@ function versions(live: LiveIndex, scopes: string[]): string {
 
 /** Whether all that a plan does was in another one. */
 export function isWithin(plan: Plan, agreed: Plan): boolean {
-  const known = new Set(actions(agreed));
-  return actions(plan).every((action) => known.has(action));
-}
-
-function actions(plan: Plan): string[] {
-  return [
-    ...allChanges(plan).map(({ action, kind, name }) => `${action} ${kind} ${name}`),
-    ...plan.routes.map(({ site, action }) => `${action} routes ${site}`),
-  ];
+  const known = new Set(actionsOf(agreed).map(withoutHash));
+  return actionsOf(plan).every((line) => known.has(withoutHash(line)));
 }

@@ -74,7 +74,8 @@ function liveHashes(plan: Plan): Record<string, string> {
   return Object.fromEntries(objects.map(({ kind, name, spec }) => [`${kind} ${name}`, shortHash(canonicalJson(spec))]));
 }
 
-function actionsOf(plan: Plan): string[] {
+/** What a plan does, one line for each change, with the hash of what will be. */
+export function actionsOf(plan: Plan): string[] {
   const objects = allChanges(plan).map(
     // What is made once is another one in each plan, like a certificate.
     ({ action, kind, name, desired }) => `${action} ${kind} ${name} #${desired?.once ? "" : (desired?.hash ?? "")}`,
@@ -85,7 +86,7 @@ function actionsOf(plan: Plan): string[] {
   ].sort();
 }
 
-function withoutHash(line: string): string {
+export function withoutHash(line: string): string {
   return line.slice(0, line.lastIndexOf(" #"));
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Cron } from "croner";
-import { type BackupAction, type BackupHistory, lastRun } from "./history.ts";
+import { type BackupAction, type BackupHistory, lastRun, runsOf } from "./history.ts";
 import type { BackupEntry, BackupList } from "./list.ts";
 
 /** Actions that have a schedule of their own; retention and copies follow each backup. */
@@ -56,9 +56,7 @@ export function isDue(
   const { last } = dueTimes(entry, list, action, now);
   if (last === undefined || last.getTime() <= Date.parse(history.since)) return false;
   if (action === "prove" && lastRun(history, "backup", true) === undefined) return false;
-  const since = history.runs.filter(
-    (run) => run.action === action && run.safety === undefined && Date.parse(run.began) >= last.getTime(),
-  );
+  const since = runsOf(history, action).filter(({ began }) => Date.parse(began) >= last.getTime());
   if (since.length === 0) return true;
   const [newest] = since;
   if (newest === undefined || newest.ok || since.length >= ATTEMPTS) return false;

@@ -67,14 +67,19 @@ export function addRun(history: BackupHistory, run: BackupRun): BackupHistory {
   };
 }
 
-/** The newest run of an action; only good ones where `good` is set. What was backed up before a restore is no backup in this sense. */
+/** The runs of an action, newest first. What was backed up before a restore is no backup in this sense. */
+export function runsOf({ runs }: BackupHistory, action: BackupAction): BackupRun[] {
+  return runs.filter((run) => run.action === action && run.safety === undefined);
+}
+
+/** The newest run of an action; only good ones where `good` is set. */
 export function lastRun(history: BackupHistory, action: BackupAction, good = false): BackupRun | undefined {
-  return history.runs.find((run) => run.action === action && run.safety === undefined && (run.ok || !good));
+  return runsOf(history, action).find(({ ok }) => ok || !good);
 }
 
 /** The newest good backup of what the site itself made of its data: not one that was made before a restore. */
 export function lastBackup(history: BackupHistory): BackupRun | undefined {
-  return history.runs.find(({ action, ok, safety }) => action === "backup" && ok && safety === undefined);
+  return lastRun(history, "backup", true);
 }
 
 /** What is remembered of a run whose watcher was killed, by the action of the job that it left; nothing of a mere look. */

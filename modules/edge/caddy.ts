@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
-import { allHosts, headerRoutes } from "./headers.ts";
+import { headerRoutes } from "./headers.ts";
 import type { JsonObject, Route } from "./json.ts";
 import { accessLog, logging } from "./logs.ts";
 import { answerPage, PAGES } from "./pages.ts";
 import { serviceProxy } from "./proxy.ts";
 import { moved } from "./redirects.ts";
-import type { EdgeModel } from "./routes.ts";
+import { allHosts, type EdgeModel } from "./routes.ts";
 import { originOf, siteRoutes } from "./sites.ts";
 
 /** Where the edge's container listens, keeps its data, finds the internal root and is administered. */
@@ -18,6 +18,8 @@ export const EDGE = {
   rootKey: "/tmp/root/ca.key",
   /** A socket, so that no site that is proxied to `localhost` can reach the administration. */
   admin: "unix//tmp/caddy-admin.sock",
+  /** The status for a name that no site has. */
+  noRoute: 421,
   /** `GET /` with this host over HTTP answers the revision of the configuration that this edge really runs, and nothing older. */
   revisionHost: "edge.terrace.invalid",
   /** Where the edge writes that revision, in a file of this name, once Caddy has put the older configuration away. */
@@ -150,7 +152,10 @@ function httpServer(model: EdgeModel, names: string[], mark: JsonObject): JsonOb
 }
 
 function httpsServer(model: EdgeModel): JsonObject {
-  const unknown: Route = { match: [{ vars: { upstream: [""] } }], handle: [answerPage(PAGES.noSuchSite, 421)] };
+  const unknown: Route = {
+    match: [{ vars: { upstream: [""] } }],
+    handle: [answerPage(PAGES.noSuchSite, EDGE.noRoute)],
+  };
   return {
     ...server(EDGE.httpsPort),
     protocols: ["h1", "h2"],

@@ -1,5 +1,5 @@
 import { type JsonObject, literal, type Route } from "./json.ts";
-import type { EdgeModel, SiteRoutes } from "./routes.ts";
+import { allHosts, type EdgeModel, hosts, type SiteRoutes } from "./routes.ts";
 
 /** Set on every answer, whatever the site says. */
 const ALWAYS = { "X-Content-Type-Options": "nosniff" };
@@ -25,16 +25,6 @@ export function headerRoutes(model: EdgeModel): Route[] {
   const defaults: Route = { handle: handlers({}, model) };
   if (own.length > 0) defaults.match = [{ not: [{ host: allHosts(own) }] }];
   return [defaults, ...own.map((site) => ({ match: [{ host: hosts(site) }], handle: handlers(site.headers, model) }))];
-}
-
-/** Every host of a site, the canonical one first. */
-export function hosts(site: SiteRoutes): string[] {
-  return [...new Set([site.host, ...site.aliases])];
-}
-
-/** Every host of several sites, once: Caddy refuses a list in which one is repeated. */
-export function allHosts(sites: SiteRoutes[]): string[] {
-  return [...new Set(sites.flatMap(hosts))];
 }
 
 function handlers(own: SiteRoutes["headers"], model: EdgeModel): JsonObject[] {

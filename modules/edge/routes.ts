@@ -41,16 +41,27 @@ export interface Redirect {
 /** {@link SiteRoutes} while the site's concerns fill it in. */
 export type RouteDraft = SiteRoutes;
 
+/** Every host of a site, the canonical one first. */
+export function hosts(site: SiteRoutes): string[] {
+  return [...new Set([site.host, ...site.aliases])];
+}
+
+/** Every host of several sites, once: Caddy refuses a list in which one is repeated. */
+export function allHosts(sites: SiteRoutes[]): string[] {
+  return [...new Set(sites.flatMap(hosts))];
+}
+
 /**
  * Routes that stay beside those of sites that change. A host that a changed site has now is that site's, as the files say: the site that
  * had it goes on with its other ones, under the next of them where it was the canonical one, and has no routes where it was its only one.
  */
 export function giveWay(kept: SiteRoutes[], changed: SiteRoutes[]): SiteRoutes[] {
-  const taken = new Set(changed.flatMap(({ host, aliases }) => [host, ...aliases]));
+  const taken = new Set(allHosts(changed));
   return kept.flatMap((site) => {
-    const left = [site.host, ...site.aliases].filter((host) => !taken.has(host));
+    const had = hosts(site);
+    const left = had.filter((host) => !taken.has(host));
     const [host, ...aliases] = left;
     if (host === undefined) return [];
-    return left.length === site.aliases.length + 1 ? [site] : [{ ...site, host, aliases }];
+    return left.length === had.length ? [site] : [{ ...site, host, aliases }];
   });
 }

@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
-import { allHosts, hosts } from "./headers.ts";
 import type { JsonObject, Route } from "./json.ts";
 import { oldServerProxy, serviceAddress } from "./proxy.ts";
 import { moved, redirectRoutes, wireUrl } from "./redirects.ts";
-import type { SiteRoutes } from "./routes.ts";
+import { allHosts, hosts, type SiteRoutes } from "./routes.ts";
 
 /** More sites than this are looked up in two steps. */
 const FLAT = 64;

@@ -11,9 +11,6 @@ export interface EdgeAddress {
   https: number;
 }
 
-/** What the edge answers for a name that it does not know. */
-const NO_ROUTE = 421;
-
 /** What a visitor of a site gets. */
 export interface Visit {
   /** HTTP status; 0 where there was no answer. */
@@ -67,7 +64,7 @@ export function visit(edge: EdgeAddress, name: string, root: string | undefined,
         done({
           status,
           location: answer.headers.location,
-          error: status === NO_ROUTE ? "the edge has no route to it" : undefined,
+          error: status === EDGE.noRoute ? "the edge has no route to it" : undefined,
         });
       },
     );

@@ -1,4 +1,4 @@
-import { hasData, type StoredBackup } from "../../modules/backup/index.ts";
+import { hasData, lastRun, type StoredBackup } from "../../modules/backup/index.ts";
 import { TerraceError } from "../../modules/core/errors.ts";
 import { LABEL } from "../../modules/core/labels.ts";
 import { get } from "../../modules/docker/index.ts";
@@ -105,8 +105,7 @@ async function takeName({ docker, platform }: BackupContext, site: string, name:
   const state = await readBackups(docker, platform);
   const known = state.histories.get(name)?.history;
   // Once its data is there it is a site like any other, with data that may be in use.
-  const whole = known?.runs.some(({ action, ok }) => action === "restore" && ok) === true;
-  if (known?.copyOf === site && !whole) return;
+  if (known?.copyOf === site && lastRun(known, "restore", true) === undefined) return;
   const list = requireList(state, platform);
   requireEntry(list, site);
   const filters = { label: [`${LABEL.platform}=${platform}`, `${LABEL.site}=${name}`] };
