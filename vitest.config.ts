@@ -9,7 +9,10 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["tests/unit/**/*.test.ts", "tests/golden/**/*.test.ts", "tests/conventions/**/*.test.ts"],
-          testTimeout: 20_000,
+          // Beside the tests with Docker these get what is left of the processor.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          expect: { poll: { timeout: 20_000 } },
         },
       },
       {
@@ -17,10 +20,13 @@ export default defineConfig({
           name: "docker",
           include: ["tests/docker/**/*.test.ts", "tests/faults/**/*.test.ts"],
           globalSetup: ["tests/support/docker-setup.ts"],
-          // The files share one engine and its ports: one after another.
-          fileParallelism: false,
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
+          // Two files at a time, for each waits for Docker a good part of the time. They share an engine, so all that a file makes has
+          // names, ports and address ranges of its own.
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          expect: { poll: { timeout: 30_000 } },
         },
       },
       {
@@ -30,8 +36,10 @@ export default defineConfig({
           globalSetup: ["tests/support/docker-setup.ts"],
           // Several servers on this one machine at a time are enough.
           fileParallelism: false,
-          testTimeout: 480_000,
-          hookTimeout: 480_000,
+          sequence: { groupOrder: 1 },
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          expect: { poll: { timeout: 30_000 } },
         },
       },
     ],

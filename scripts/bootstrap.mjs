@@ -3,9 +3,10 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { constants, setPriority, tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { stripVTControlCharacters } from "node:util";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const lockFile = join(root, "package-lock.json");
@@ -23,14 +24,18 @@ function checkNode() {
   );
 }
 
-/** Runs a program. `quiet` keeps its output back; either way the answer holds the exit code and, when quiet, the output. */
-function run(command, args, { quiet = false, env = {} } = {}) {
+/**
+ * Runs a program. `quiet` keeps its output back; either way the answer holds the exit code and, when quiet, the output. `low` gives it
+ * what others leave of the processor.
+ */
+function run(command, args, { quiet = false, low = false, env = {} } = {}) {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd: root,
       env: { ...process.env, ...env },
       stdio: quiet ? ["ignore", "pipe", "pipe"] : "inherit",
     });
+    if (low) lower(child.pid);
     const output = [];
     child.stdout?.on("data", (chunk) => output.push(chunk));
     child.stderr?.on("data", (chunk) => output.push(chunk));
@@ -46,6 +51,13 @@ function run(command, args, { quiet = false, env = {} } = {}) {
       done(code ?? (signal === "SIGINT" ? 130 : 1), Buffer.concat(output).toString()),
     );
   });
+}
+
+/** Whoever runs at a lower priority already may not be allowed to choose this one: then it stays. */
+function lower(pid) {
+  try {
+    if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {}
 }
 
 function lockHash() {
@@ -126,31 +138,71 @@ async function test(args) {
   };
   await section("Format and lint", bin("biome"), ["check", "."]);
   await section("Types", bin("tsc"), ["--noEmit"]);
+  process.stdout.write("\n== Tests\n");
+  const counts = await runTests(bin("vitest"), args);
+  const passed = counts.reduce((sum, count) => sum + count.passed, 0);
+  const failed = counts.reduce((sum, count) => sum + count.failed, 0);
+  if (failed > 0) failures.push("Tests");
+  // Last of all, and short: whoever reads the end of a long log should know what to run again.
+  process.stdout.write(`\n${counts.flatMap((count) => count.told).join("\n")}`);
+  process.stdout.write(`\n${failures.length === 0 ? "" : `Failed: ${failures.join(", ")}\n`}`);
+  process.stdout.write(`${passed} passed, ${failed + failures.filter((title) => title !== "Tests").length} failed\n`);
+  return failures.length === 0 ? 0 : 1;
+}
+
+/** All tests: those with Docker first; those without beside them, with what they leave of the processor, and their words at the end. */
+async function runTests(vitest, args) {
   const folder = mkdtempSync(join(tmpdir(), "terrace-test-"));
-  const json = join(folder, "result.json");
-  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${json}`];
-  try {
-    const code = await section("Tests", bin("vitest"), ["run", ...reporters, ...args]);
-    const count = countTests(json);
+  const group = async (name, more, options) => {
+    const json = join(folder, `${name}.json`);
+    // What is shown afterwards needs no line for each file.
+    const reporters = [
+      `--reporter=${options?.quiet ? "dot" : "default"}`,
+      "--reporter=json",
+      `--outputFile.json=${json}`,
+    ];
+    const { code, output } = await run(vitest, ["run", ...reporters, ...more], options);
+    const { passed, failed, told } = countTests(json);
     // A run that failed without a failing test (a crash, an error outside of any test) must not be reported as clean.
-    const failed = count.failed + failures.filter((title) => title !== "Tests").length;
-    const shown = failed === 0 && code !== 0 ? 1 : failed;
-    process.stdout.write(`\n${failures.length === 0 ? "" : `Failed: ${failures.join(", ")}\n`}`);
-    process.stdout.write(`${count.passed} passed, ${shown} failed\n`);
-    return shown === 0 ? 0 : 1;
+    return { passed, failed: failed === 0 && code !== 0 ? 1 : failed, told, output };
+  };
+  try {
+    if (args.length > 0) return [await group("all", args)];
+    const counts = await Promise.all([
+      group("docker", ["--project", "docker", "--project", "cluster"]),
+      group("unit", ["--project", "unit"], { quiet: true, low: true }),
+    ]);
+    process.stdout.write(`\n== Tests without Docker\n${counts[1].output}`);
+    return counts;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** A file that fails before its first test counts as one failure. */
+/** How many passed and failed in one report, and each failure in a few lines. A file that fails before its first test counts as one. */
 function countTests(file) {
-  if (!existsSync(file)) return { passed: 0, failed: 1 };
-  const result = JSON.parse(readFileSync(file, "utf8"));
-  const broken = result.testResults.filter(
-    (each) => each.status === "failed" && !each.assertionResults.some((one) => one.status === "failed"),
-  );
-  return { passed: result.numPassedTests, failed: result.numFailedTests + broken.length };
+  let result;
+  try {
+    result = JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    // Not there, or not written to its end.
+    return { passed: 0, failed: 1, told: [] };
+  }
+  const told = result.testResults.flatMap((each) => {
+    const where = relative(root, each.name);
+    const failed = each.assertionResults.filter((one) => one.status === "failed");
+    if (failed.length > 0) return failed.map((one) => tell(where, one.fullName, one.failureMessages.join("\n")));
+    return each.status === "failed" ? [tell(where, "the file itself", each.message)] : [];
+  });
+  return { passed: result.numPassedTests, failed: told.length, told };
+}
+
+/** `FAIL file > test`, and of its words the first lines, without where in the code they came from. */
+function tell(where, title, text) {
+  const lines = stripVTControlCharacters(text)
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !/^\s+at /.test(line));
+  return [`FAIL ${where} > ${title}`, ...lines.slice(0, 12).map((line) => `  ${line.slice(0, 300)}`), ""].join("\n");
 }
 
 const TASKS = { start, test, faults, bench, "test:vm": testVm };

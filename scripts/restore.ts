@@ -20,6 +20,10 @@ export const restore: Command = {
     { flags: "--all", says: "rebuild a lost cluster: bring all sites up and put the data of each back" },
     { flags: "--key <file>", says: "with --all: the key of the repositories, as `backup key export` printed it" },
     { flags: "--identity <file>", says: "with --key: the file with age's private key" },
+    {
+      flags: "--files <folder>",
+      says: "write only its file and its pages, into a new folder; nothing else is touched",
+    },
     { flags: "--list", says: "list the backups that there are, and restore nothing" },
     { flags: "--no-safety", says: "do not back up first what is there now" },
     OPTION.json,
@@ -27,15 +31,17 @@ export const restore: Command = {
     OPTION.noWait,
   ],
   examples: [
-    { line: "terrace restore gejiu --list", says: "what there is" },
-    { line: "terrace restore gejiu --at 2026-11-20", says: "all of it as it was at the end of that day" },
-    { line: "terrace restore gejiu --volume data --path /uploads/2026", says: "one folder" },
-    { line: "terrace restore gejiu --as gejiu-old --at 2026-11-20", says: "a copy beside it" },
+    { line: "terrace restore mailbox --list", says: "what there is" },
+    { line: "terrace restore mailbox --at 2026-11-20", says: "all of it as it was at the end of that day" },
+    { line: "terrace restore mailbox --volume data --path /uploads/2026", says: "one folder" },
+    { line: "terrace restore mailbox --as mailbox-old --at 2026-11-20", says: "a copy beside it" },
+    { line: "terrace restore gejiu --files gejiu-old", says: "its file and its pages, into the folder gejiu-old" },
     { line: "terrace restore --all --key backup-key.age --identity key.txt", says: "everything, on new servers" },
   ],
   async run(input) {
     if (flag(input, "all")) return (await import("./restore/all.ts")).restoreAll(input);
     requireSite(input);
+    if (text(input, "files") !== undefined) return (await import("./restore/files.ts")).restoreFilesTo(input);
     if (text(input, "as") !== undefined) return (await import("./restore/beside.ts")).restoreAside(input);
     const [{ backupCommand }, { listBackups, restoreSite }, { agreed }] = await Promise.all([
       import("./cli/backup-command.ts"),

@@ -3,7 +3,7 @@ import { EXIT, type ExitCode, TerraceError } from "../modules/core/errors.ts";
 import { formatMinute } from "../modules/core/time.ts";
 import type { PlatformStatus, SiteStatus, VisitRequest } from "../stacks/status.ts";
 import { type Command, flag, type Input, OPTION } from "./cli/command.ts";
-import { errorJson, note, paint, print, printError, printJson } from "./cli/output.ts";
+import { errorJson, note, paint, print, printError, printFaults, printJson } from "./cli/output.ts";
 import type { OpenWorkspace } from "./cli/workspace.ts";
 
 /** Faults that leave sites answering, and nobody to ask about them. */
@@ -19,7 +19,10 @@ export const status: Command = {
     OPTION.env,
     OPTION.asOf,
     OPTION.json,
-    { flags: "--drift", says: "show only what was changed or removed by hand; exits with 1 where anything was" },
+    {
+      flags: "--drift",
+      says: "show only what was changed or removed by hand; exits with 1 where anything was, or where a site could not be checked",
+    },
   ],
   examples: [
     { line: "terrace status", says: "all sites" },
@@ -93,6 +96,11 @@ async function show(
       : paint.red(`${bad.length} of ${sites.length} sites do not do what their files say.`),
   );
   for (const { site, error } of bad) if (error !== undefined) print(`  ${site}: ${error}`);
+  for (const { site, changedByHand } of sites)
+    if (changedByHand.length > 0)
+      print(
+        paint.yellow(`  ${site}: changed by hand (${changedByHand.join(", ")}): terrace status --drift says in what`),
+      );
   for (const each of backups) print(paint.red(`backup ${each}`));
 }
 
@@ -111,19 +119,26 @@ async function backupFaults(docker: Dockerode, platform: string, sites: string[]
   return [...faults, ...(await agentFault(docker, platform))];
 }
 
+/** A site that cannot be planned was not compared with the cluster: that is no good answer either. */
 async function showDrift(input: Input): Promise<ExitCode> {
-  const [{ prepare }, { allChanges }, { showChange, changeJson }] = await Promise.all([
+  const [{ prepare }, { allChanges }, { showChange, changeJson, faultsOf, unplanned }] = await Promise.all([
     import("./cli/prepare.ts"),
     import("../stacks/model.ts"),
     import("./cli/show-plan.ts"),
   ]);
   const { plan } = await prepare(input, input.arguments);
-  const drifted = allChanges(plan).filter(({ reason }) => reason === "drift");
-  if (flag(input, "json")) printJson(drifted.map(changeJson));
-  else for (const change of drifted) showChange(change);
-  if (!flag(input, "json"))
-    print(drifted.length === 0 ? "Nothing was changed by hand." : "Next: terrace apply puts it back");
-  return drifted.length === 0 ? EXIT.done : EXIT.failed;
+  const changes = allChanges(plan).filter(({ drifted }) => drifted);
+  const faults = faultsOf(plan);
+  const good = changes.length === 0 && faults.length === 0;
+  if (flag(input, "json")) printJson({ changes: changes.map(changeJson), faults });
+  else {
+    for (const change of changes) showChange(change);
+    if (good) print("Nothing was changed by hand.");
+    if (faults.length > 0) print(`Not all was checked: ${unplanned(plan)}.`);
+    if (changes.length > 0) print("Next: terrace apply puts it back");
+  }
+  printFaults(plan.sites.map(({ site, fault }) => ({ site: site.name, fault })));
+  return good ? EXIT.done : EXIT.failed;
 }
 
 function row(site: SiteStatus): string[] {

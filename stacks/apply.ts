@@ -139,10 +139,10 @@ async function deploySite(plan: SitePlan, whole: Plan, run: Run, helpers: Helper
 
 function siteFault(site: string, stack: string, error: unknown): TerraceError {
   if (error instanceof TerraceError) {
-    const { code, message, where = `site-configs/${site}.yaml`, why, next, exitCode } = error;
+    const { code, message, where = `site-configs/${site}.yaml`, why, next, exitCode, reason, rolledBack } = error;
     const named = message.startsWith(`${site} `) || message.startsWith(`${site}: `);
     const what = named ? message : `${site}: ${message}`;
-    return new TerraceError(code, what, { where, why, next, exitCode, cause: error });
+    return new TerraceError(code, what, { where, why, next, exitCode, reason, rolledBack, cause: error });
   }
   const why = error instanceof Error ? error.message : String(error);
   return new TerraceError("TERRACE_SITE_FAILED", `${site} could not be deployed`, { where: stack, why, cause: error });

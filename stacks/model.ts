@@ -7,6 +7,7 @@ import type { Site, SiteState } from "../modules/site/index.ts";
 import type { ServiceDraft } from "../modules/site/service.ts";
 import type { EdgeInputs } from "./edge/edge.ts";
 import type { ImageRef, PlatformImages } from "./images.ts";
+import type { VolumePlan } from "./volumes.ts";
 
 /** One site as it is wanted on the day of the run. */
 export interface SitePlan {
@@ -42,6 +43,8 @@ export interface Plan {
   routes: RouteDiff[];
   /** The pool as it was found; `undefined` where no service changes. */
   pool: PoolState | undefined;
+  /** Volumes that services find, or get empty. */
+  volumes: VolumePlan[];
   /** What to know before it is carried out, each a sentence. */
   warnings: string[];
 }

@@ -45,7 +45,8 @@ export function parsePlanFile(text: string, path: string): PlanFile {
 }
 
 /**
- * Refuses where a plan would not do exactly what was reviewed: where the cluster moved, or the files say something else now.
+ * Refuses where a plan would not do exactly what was reviewed: where the cluster moved, an image was built or removed meanwhile, or the
+ * files say something else now.
  *
  * @throws TerraceError `TERRACE_PLAN_STALE`, saying what moved
  */
@@ -54,10 +55,27 @@ export function requireSame(reviewed: PlanFile, now: Plan): void {
   if (moved.length > 0) throw stale("the cluster is not what the plan was made from", moved);
   const before = new Set(reviewed.actions);
   const after = new Set(actionsOf(now));
-  const other = [...[...before].filter((line) => !after.has(line)), ...[...after].filter((line) => !before.has(line))];
-  if (other.length > 0)
-    throw stale("the files say something else than when the plan was made", [...new Set(other.map(withoutHash))]);
+  const dropped = [...before].filter((line) => !after.has(line));
+  const other = [...dropped, ...[...after].filter((line) => !before.has(line))];
+  if (other.length === 0) return;
+  const names = [...new Set(other.map(withoutHash))];
+  if (
+    names.some((line) => VOLUME.test(line)) &&
+    names.every((line) => VOLUME.test(line) || line.startsWith(MAKES_IMAGE))
+  )
+    throw stale("volumes were made or removed since the plan was made, or a server did not answer", names);
+  if (!names.every((line) => line.startsWith(MAKES_IMAGE)))
+    throw stale("the files say something else than when the plan was made", names);
+  // Other content has another name, which the service would have too: the files are as they were.
+  const made = new Set(dropped.map(withoutHash));
+  const images = names.map((line) => {
+    return `${line.slice("create ".length)}: ${made.has(line) ? "is there by now" : "is gone, and would be made again"}`;
+  });
+  throw stale("images were made or removed since the plan was made", images);
 }
+
+const MAKES_IMAGE = "create image ";
+const VOLUME = /^(create|keep) volume /;
 
 function stale(what: string, moved: string[]): TerraceError {
   const shown = moved.slice(0, 20).map((line) => `  ${line}`);
@@ -82,6 +100,7 @@ export function actionsOf(plan: Plan): string[] {
   );
   return [
     ...objects,
+    ...plan.volumes.map(({ name, kept }) => `${kept ? "keep" : "create"} volume ${name} #`),
     ...plan.routes.map(({ site, action, changes }) => `${action} routes ${site} #${shortHash(canonicalJson(changes))}`),
   ].sort();
 }

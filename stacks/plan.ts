@@ -12,6 +12,7 @@ import {
   evaluate,
   isUnchanged,
   LiveIndex,
+  loadLate,
   type Program,
   toDesired,
   toLive,
@@ -27,11 +28,12 @@ import type { EdgeInputs } from "./edge/edge.ts";
 import { edgeModel, ROUTES } from "./edge/model.ts";
 import { type PlatformImages, platformImages } from "./images.ts";
 import { mapLimit } from "./limit.ts";
-import type { Plan, SitePlan } from "./model.ts";
+import { allChanges, type Plan, type SitePlan } from "./model.ts";
 import { type PlatformService, platformServices, type StackSource } from "./services.ts";
 import { siteHome } from "./site/home.ts";
 import { siteInputs } from "./site/inputs.ts";
 import { databaseLogin } from "./site/login.ts";
+import { plannedVolumes } from "./volumes.ts";
 
 export interface PlanRequest {
   docker: Dockerode;
@@ -65,6 +67,7 @@ interface Planning {
 /** Works out all that must be done, and does none of it. */
 export async function makePlan(request: PlanRequest): Promise<Plan> {
   const { docker, platform, root } = request;
+  loadLate();
   const [objects, images] = await Promise.all([readCluster(docker, platform.name), platformImages(platform.images)]);
   const live = new LiveIndex(toLive(objects, platform.name));
   const cache = new EvaluationCache(`${root}\n${platform.name}`);
@@ -82,7 +85,7 @@ export async function makePlan(request: PlanRequest): Promise<Plan> {
   const edge = { platform: platform.name, images, model, labelled: isJoined(platform.pool) };
   const edgeChanges = removedByHand(await stackChanges(edgeSource(edge), planning), live.ofStack("edge").length > 0);
   planning.cache.save();
-  return withCapacity(docker, {
+  const plan = await withCapacity(docker, {
     platform,
     images,
     live,
@@ -95,8 +98,23 @@ export async function makePlan(request: PlanRequest): Promise<Plan> {
     liveModel,
     routes: diffRoutes(liveModel?.sites ?? [], edge.model.sites),
     pool: undefined,
+    volumes: [],
     warnings: planning.warnings,
   });
+  return withVolumes(plan, planning);
+}
+
+async function withVolumes(plan: Plan, { request: { docker, platform }, places }: Planning): Promise<Plan> {
+  const warnings = [...plan.warnings];
+  const volumes = await plannedVolumes({
+    docker,
+    platform: platform.name,
+    pool: platform.pool,
+    changes: allChanges(plan),
+    places,
+    warn: (sentence) => warnings.push(sentence),
+  });
+  return { ...plan, volumes, warnings };
 }
 
 function placesOf({ platform: { pool, name }, root }: PlanRequest): Planning["places"] {
@@ -195,7 +213,9 @@ function unsettledServices({ services }: ClusterObjects): Set<string> {
  */
 function removedByHand(changes: Change[], wasThere: boolean): Change[] {
   const lost = ({ action, kind }: Change) => action === "create" && (kind === "service" || kind === "network");
-  return wasThere ? changes.map((change) => (lost(change) ? { ...change, reason: "drift" } : change)) : changes;
+  return wasThere
+    ? changes.map((change) => (lost(change) ? { ...change, reason: "drift", drifted: true } : change))
+    : changes;
 }
 
 function isPlanned({ only }: PlanRequest, site: string): boolean {

@@ -1,11 +1,12 @@
 import { TerraceError } from "../modules/core/errors.ts";
-import { converge, readCluster } from "../modules/docker/index.ts";
+import { converge, type Fault, readCluster } from "../modules/docker/index.ts";
 import { giveWay, hosts, renderEdge, type SiteRoutes } from "../modules/edge/index.ts";
 import {
   acquireLock,
   type Change,
   carryOut,
   diffStack,
+  EDGE,
   idsOf,
   LiveIndex,
   type Run,
@@ -47,7 +48,7 @@ export async function publishRoutes(
   const lock = await acquireLock({
     docker,
     platform: name,
-    scopes: ["edge"],
+    scopes: [EDGE],
     reason: "publish routes",
     noWait: false,
     signal,
@@ -101,7 +102,7 @@ export function mergeRoutes(
 export async function edgeComesUp({ kind, name, action }: Change, { docker, signal, ids }: Run): Promise<void> {
   if (action === "delete") return;
   const fault = await converge(docker, ids.get(`${kind} ${name}`) ?? name, MINUTE, signal);
-  if (fault !== undefined) throw edgeFault(`${name} did not come up: ${fault.why}`, fault.log);
+  if (fault !== undefined) throw edgeFault(`${name} did not come up: ${fault.why}`, fault);
 }
 
 /**
@@ -149,7 +150,7 @@ async function edgesRun(revision: string, edges: EdgeAddress[], run: Run): Promi
       return done;
     }
     if (Date.now() - started > ARRIVAL) {
-      throw edgeFault(`the edge at ${named(waiting)} did not take the new routes (${revision}) within two minutes`, []);
+      throw edgeFault(`the edge at ${named(waiting)} did not take the new routes (${revision}) within two minutes`);
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
@@ -166,9 +167,11 @@ function named(edges: EdgeAddress[]): string {
   return edges.map(({ host, http }) => `${host}:${http}`).join(", ");
 }
 
-function edgeFault(what: string, log: string[]): TerraceError {
+function edgeFault(what: string, fault?: Fault): TerraceError {
   return new TerraceError("TERRACE_EDGE", what, {
-    why: log.length === 0 ? undefined : log.map((line) => `  | ${line}`).join("\n"),
+    why: fault?.log.map((line) => `  | ${line}`).join("\n") || undefined,
+    reason: fault?.cause,
+    rolledBack: fault?.rolledBack,
     next: "the edge goes on with the routes it had; look at `terrace logs edge`, then run this again",
   });
 }

@@ -1,6 +1,6 @@
 import { TerraceError } from "../modules/core/errors.ts";
 import { DATABASE_PART } from "../modules/database/index.ts";
-import { converge, type Fault, type ServiceWatch } from "../modules/docker/index.ts";
+import { converge, type Fault, rollBack, type ServiceWatch } from "../modules/docker/index.ts";
 import { type Change, carryOut, NotConverged, type Run, remove } from "../modules/engine/index.ts";
 import { objectName } from "../modules/names/index.ts";
 import type { HealthPart } from "../modules/site/service.ts";
@@ -52,12 +52,11 @@ export async function settleSite(plan: SitePlan, platform: string, run: Run, hel
   if (fault === undefined) return;
   const created = changes.find((change) => change.name === name && change.action === "create");
   if (created !== undefined) await takeAway(created, run);
-  throw siteDown(
-    site.name,
-    `${site.name} did not come up: ${fault.why}`,
-    fault,
-    whatServes(created !== undefined, fault),
-  );
+  // What went wrong is to be told also where it can't be taken back.
+  const takeBack = () => rollBack(run.docker, id, run.signal).catch(() => false);
+  const back = fault.rolledBack || (changed && created === undefined && (await takeBack()));
+  const end = { ...fault, rolledBack: back };
+  throw siteDown(site.name, `${site.name} did not come up: ${fault.why}`, end, whatServes(created !== undefined, end));
 }
 
 /** ms in which a container that never gets healthy is told so, also where each check takes all its time. */
@@ -76,12 +75,14 @@ async function databaseComesUp(plan: SitePlan, platform: string, run: Run, watch
     throw siteDown(site.name, `${site.name}: its database did not come up: ${fault.why}`, fault, databaseServes(false));
 }
 
-function siteDown(site: string, what: string, { log, ran }: Fault, next: string): TerraceError {
+function siteDown(site: string, what: string, { log, ran, cause, rolledBack }: Fault, next: string): TerraceError {
   const lines = log.map((line) => `  | ${line}`).join("\n");
   return new TerraceError("TERRACE_SITE_DOWN", what, {
     where: `site-configs/${site}.yaml`,
     why: log.length > 0 ? `its last lines:\n${lines}` : ran ? "it wrote nothing to its log" : undefined,
     next,
+    reason: cause,
+    rolledBack,
   });
 }
 

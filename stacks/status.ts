@@ -3,6 +3,7 @@ import { LABEL } from "../modules/core/labels.ts";
 import { DATABASE_PART } from "../modules/database/index.ts";
 import type { RawTask } from "../modules/docker/index.ts";
 import { get, type RawService } from "../modules/docker/index.ts";
+import { changedByHand } from "../modules/engine/index.ts";
 import { objectName, siteStack } from "../modules/names/index.ts";
 import type { Platform } from "../modules/platform/index.ts";
 import { homeOf } from "../modules/pool/index.ts";
@@ -34,6 +35,8 @@ export interface SiteStatus {
   nodes: string[];
   /** The node to which its data binds it: it runs nowhere else. */
   home: string | undefined;
+  /** Its services that were changed past Terrace, e.g. `web`; `terrace status --drift` says in what. */
+  changedByHand: string[];
   /** Whether it does what its file says. */
   ok: boolean;
 }
@@ -75,9 +78,10 @@ interface Seen {
   web: Part;
   storage: Part;
   home: string | undefined;
+  changedByHand: string[];
 }
 
-/** Reads the cluster with three calls and visits every site. Writes nothing. */
+/** Reads the cluster with four calls and visits every site. Writes nothing. */
 export async function readStatus(request: StatusRequest): Promise<PlatformStatus> {
   return visitAll(request, await readServices(request));
 }
@@ -89,9 +93,10 @@ export function visitSites(request: VisitRequest): Promise<PlatformStatus> {
 
 async function readServices({ docker, platform }: StatusRequest): Promise<(site: string) => Seen> {
   const filters = { label: [`${LABEL.platform}=${platform.name}`] };
-  const [services, nodes] = await Promise.all([
+  const [services, nodes, networks] = await Promise.all([
     get<RawService[]>(docker, "/services", { filters, status: true }),
     get<RawNode[]>(docker, "/nodes"),
+    get<{ Id: string; Name: string }[]>(docker, "/networks"),
   ]);
   const filtersOfTasks = { "desired-state": ["running"], service: services.map(({ ID }) => ID) };
   const tasks = await get<RawTask[]>(docker, "/tasks", { filters: filtersOfTasks });
@@ -100,6 +105,7 @@ async function readServices({ docker, platform }: StatusRequest): Promise<(site:
   );
   const byName = new Map(services.map((service) => [service.Spec.Name, service]));
   const homes = new Map(services.flatMap(homeEntry));
+  const changed = changedByHand(services, networks);
   const part = (site: string, name: string): Part => {
     const service = byName.get(objectName(platform.name, siteStack(site), name));
     const running = tasks.filter(({ ServiceID, Status }) => ServiceID === service?.ID && Status.State === "running");
@@ -109,6 +115,9 @@ async function readServices({ docker, platform }: StatusRequest): Promise<(site:
     web: part(site, "web"),
     storage: part(site, DATABASE_PART.service),
     home: homes.get(site),
+    changedByHand: ["web", DATABASE_PART.service].filter((name) =>
+      changed.has(objectName(platform.name, siteStack(site), name)),
+    ),
   });
 }
 
@@ -161,6 +170,7 @@ async function siteStatus(
     revision: image?.split("@")[0]?.split(":").at(-1),
     nodes: [...new Set(seen?.web.nodes)],
     home: seen?.home,
+    changedByHand: seen?.changedByHand ?? [],
     ok: answers && (tasks === undefined || tasks.running >= tasks.wanted) && database !== false,
   };
 }

@@ -1,14 +1,27 @@
 import { createHash } from "node:crypto";
 import { Cron } from "croner";
-import { type BackupAction, type BackupHistory, lastRun, runsOf } from "./history.ts";
+import {
+  type BackupAction,
+  type BackupHistory,
+  type BackupRun,
+  isAt,
+  lastRun,
+  provableSince,
+  runsOf,
+} from "./history.ts";
 import type { BackupEntry, BackupList } from "./list.ts";
+import { targetText } from "./target.ts";
 
-/** Actions that have a schedule of their own; retention and copies follow each backup. */
+/** Actions that have a schedule of their own. */
 export const SCHEDULED = ["backup", "prove", "check"] as const satisfies readonly BackupAction[];
 export type ScheduledAction = (typeof SCHEDULED)[number];
 
-/** How late a backup may be before that is a failure, in ms, beyond the spread. */
-const GRACE = 2 * 3_600_000;
+/** What follows a good backup. */
+export const FOLLOWING = ["copy", "retention"] as const satisfies readonly BackupAction[];
+export type FollowingAction = (typeof FOLLOWING)[number];
+
+/** How late an action may be before that is a failure, in ms, beyond the spread. Proofs wait for each other, and each may take hours. */
+const GRACE = { backup: 2 * 3_600_000, prove: 12 * 3_600_000 };
 
 type Timing = Pick<BackupList, "spread" | "timezone" | "check">;
 
@@ -56,21 +69,51 @@ export function isDue(
   const { last } = dueTimes(entry, list, action, now);
   if (last === undefined || last.getTime() <= Date.parse(history.since)) return false;
   if (action === "prove" && lastRun(history, "backup", true) === undefined) return false;
-  const since = runsOf(history, action).filter(({ began }) => Date.parse(began) >= last.getTime());
-  if (since.length === 0) return true;
+  return isOpen(runsOf(history, action), last, now) ?? true;
+}
+
+/**
+ * Whether what follows a backup is to be run by itself: after the last good one it failed, by the same rule as an action that is due;
+ * or it was never run, because whoever made the backup was killed, or because the second place is new.
+ */
+export function isFollowingDue(list: BackupList, action: FollowingAction, history: BackupHistory, now: Date): boolean {
+  const where = action === "copy" ? list.copy : list.repository;
+  const backup = lastRun(history, "backup", true);
+  // A repository that is new has nothing to copy yet.
+  if (where === undefined || backup === undefined || !isAt(backup, targetText(list.repository))) return false;
+  const ended = new Date(backup.ended);
+  // Whoever made the backup goes on with it.
+  const runs = runsOf(history, action).filter((run) => isAt(run, targetText(where)));
+  return isOpen(runs, ended, now) ?? now.getTime() - ended.getTime() >= RETRY;
+}
+
+/** Whether an action whose time came at a moment is to be tried again; `undefined` where it was not run since. */
+function isOpen(runs: BackupRun[], moment: Date, now: Date): boolean | undefined {
+  const since = runs.filter(({ began }) => Date.parse(began) >= moment.getTime());
   const [newest] = since;
-  if (newest === undefined || newest.ok || since.length >= ATTEMPTS) return false;
+  if (newest === undefined) return undefined;
+  if (newest.ok || since.length >= ATTEMPTS) return false;
   return now.getTime() - Date.parse(newest.ended) >= RETRY;
 }
 
 const ATTEMPTS = 3;
 const RETRY = 15 * 60_000;
 
-/** Since when a good backup is missing, beyond all patience; `undefined` where none is. */
-export function lateSince(entry: BackupEntry, list: Timing, history: BackupHistory, now: Date): Date | undefined {
-  const patient = new Date(now.getTime() - GRACE);
-  const { last } = dueTimes(entry, list, "backup", patient);
-  if (last === undefined || last.getTime() <= Date.parse(history.since)) return undefined;
-  const good = lastRun(history, "backup", true);
+/**
+ * Since when a good run of an action is missing, beyond all patience; `undefined` where none is. A proof is missed from the first good
+ * backup on.
+ */
+export function lateSince(
+  entry: BackupEntry,
+  list: Timing,
+  action: keyof typeof GRACE,
+  history: BackupHistory,
+  now: Date,
+): Date | undefined {
+  const patient = new Date(now.getTime() - GRACE[action]);
+  const { last } = dueTimes(entry, list, action, patient);
+  const from = action === "backup" ? history.since : provableSince(history);
+  if (last === undefined || from === undefined || last.getTime() <= Date.parse(from)) return undefined;
+  const good = lastRun(history, action, true);
   return good !== undefined && Date.parse(good.began) >= last.getTime() ? undefined : last;
 }

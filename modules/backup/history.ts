@@ -17,7 +17,7 @@ export interface BackupRun {
   /** Bytes and files that the backup holds, the dump included in the bytes. */
   bytes?: number;
   files?: number;
-  /** Where its repository is, as platform.yaml said. */
+  /** Of a backup and a copy: where its repository is, as platform.yaml said. */
   place?: string;
   /** Bytes that the repository grew by. */
   added?: number;
@@ -33,11 +33,23 @@ export interface BackupRun {
   partial?: true;
 }
 
+/** What a proof leaves where it is killed, beside what follows from the site's name. */
+export interface Proving {
+  /** ISO 8601. */
+  began: string;
+  /** Of the site's own, `@content` for its pages. */
+  volumes: string[];
+}
+
 /** The last runs of one site, newest first. */
 export interface BackupHistory {
   site: string;
   /** ISO 8601: since when it is looked after. */
   since: string;
+  /** ISO 8601: when its first good backup ended, from which on a restore can be proven. */
+  provable?: string;
+  /** A proof that is under way, or was killed where nobody has the site's lock. */
+  proving?: Proving;
   /** The site that this one was made of, as a copy beside it. */
   copyOf?: string;
   runs: BackupRun[];
@@ -56,9 +68,11 @@ export function addRun(history: BackupHistory, run: BackupRun): BackupHistory {
     const whole = same.find(({ ok, safety, partial }) => ok && safety === undefined && partial === undefined);
     return same.indexOf(each) < KEPT || each === same.find(({ ok }) => ok) || each === whole;
   });
+  const provable = provableSince({ ...history, runs });
   let tables = 0;
   return {
     ...history,
+    ...(provable === undefined ? {} : { provable }),
     runs: kept.map((each) => {
       if (each.tables === undefined || tables++ < WITH_TABLES) return each;
       const { tables: _dropped, ...rest } = each;
@@ -77,6 +91,11 @@ export function lastRun(history: BackupHistory, action: BackupAction, good = fal
   return runsOf(history, action).find(({ ok }) => ok || !good);
 }
 
+/** Since when a restore of a site can be proven (ISO 8601); as far back as is remembered where nothing was noted. */
+export function provableSince(history: BackupHistory): string | undefined {
+  return history.provable ?? runsOf(history, "backup").findLast(({ ok }) => ok)?.ended;
+}
+
 /** The newest good backup of what the site itself made of its data: not one that was made before a restore. */
 export function lastBackup(history: BackupHistory): BackupRun | undefined {
   return lastRun(history, "backup", true);
@@ -90,10 +109,24 @@ export function killedRun(action: string | undefined, began: string, now: Date):
   return { action: known, began, ended: now.toISOString(), ok: false, reason: "killed", says };
 }
 
-/** Jobs that are an action by themselves. A proof's are several, and are tried again by schedule. */
+/** What is remembered of a proof whose watcher was killed. */
+export function killedProof({ began }: Proving, now: Date): BackupRun {
+  const says = "what ran it was killed; what it had made beside the site was removed";
+  return { action: "prove", began, ended: now.toISOString(), ok: false, reason: "killed", says };
+}
+
+/** Jobs that are an action by themselves. A proof's are several, and it is noted by itself. */
 const RECORDED = ["backup", "copy", "retention", "check"] as const satisfies readonly BackupAction[];
 
-/** Whether a repository was made at a place: only where there never was one, one is made, for one that is gone must be told. */
-export function hasRepository(history: BackupHistory, where: string): boolean {
-  return history.runs.some(({ action, ok, place = where }) => action === "backup" && ok && place === where);
+/**
+ * Whether a repository was made at a place, by a backup or by a copy: only where there never was one, one is made, for one that is gone
+ * must be told.
+ */
+export function hasRepository(history: BackupHistory, where: string, by: "backup" | "copy" = "backup"): boolean {
+  return history.runs.some((run) => run.action === by && run.ok && isAt(run, where));
+}
+
+/** Runs that noted no place were at the one that was meant. */
+export function isAt({ place }: BackupRun, where: string): boolean {
+  return place === undefined || place === where;
 }

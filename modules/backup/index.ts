@@ -6,16 +6,30 @@ import { DEFAULTS, platformSchema, siteSchema } from "./schema.ts";
 import { parseTarget, type Target } from "./target.ts";
 
 export { cronFault } from "./cron.ts";
-export { dueTimes, isDue, lateSince, offsetOf, SCHEDULED, type ScheduledAction, scheduleOf } from "./due.ts";
+export {
+  dueTimes,
+  FOLLOWING,
+  type FollowingAction,
+  isDue,
+  isFollowingDue,
+  lateSince,
+  offsetOf,
+  SCHEDULED,
+  type ScheduledAction,
+  scheduleOf,
+} from "./due.ts";
 export {
   addRun,
   type BackupAction,
   type BackupHistory,
   type BackupRun,
   hasRepository,
+  killedProof,
   killedRun,
   lastBackup,
   lastRun,
+  type Proving,
+  provableSince,
 } from "./history.ts";
 export {
   BACKUP_STACK,

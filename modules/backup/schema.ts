@@ -90,7 +90,8 @@ export const platformSchema = z.strictObject({
     absent: "no backup is made",
   }),
   copy: target().meta({
-    description: "A second place, away from the first, to which every good backup is copied.",
+    description:
+      "A second place, away from the first. After each good backup all that the first one holds and this one does not is copied there.",
     examples: ["sftp:backup@vault.example.cn:/srv/terrace"],
     absent: "no copy",
   }),
@@ -119,7 +120,7 @@ export const platformSchema = z.strictObject({
   check: cronSchema()
     .optional()
     .meta({
-      description: "When every byte of the repositories is read and checked.",
+      description: "When every byte of the repositories, and of their copies, is read and checked.",
       examples: ["45 4 * * 0"],
       default: DEFAULTS.check,
     }),

@@ -10,11 +10,23 @@ export class TerraceError extends Error {
   readonly why: string | undefined;
   readonly next: string | undefined;
   readonly exitCode: ExitCode;
+  /** What tells errors of one code apart, for programs: e.g. `no-node`. As permanent as the code. */
+  readonly reason: string | undefined;
+  /** Of a deploy that failed: whether the version before was put back and serves. */
+  readonly rolledBack: boolean | undefined;
 
   constructor(
     code: string,
     what: string,
-    more: { where?: string; why?: string; next?: string; exitCode?: ExitCode; cause?: unknown } = {},
+    more: {
+      where?: string;
+      why?: string;
+      next?: string;
+      exitCode?: ExitCode;
+      reason?: string;
+      rolledBack?: boolean;
+      cause?: unknown;
+    } = {},
   ) {
     super(what, { cause: more.cause });
     this.code = code;
@@ -22,6 +34,8 @@ export class TerraceError extends Error {
     this.why = more.why;
     this.next = more.next;
     this.exitCode = more.exitCode ?? EXIT.failed;
+    this.reason = more.reason;
+    this.rolledBack = more.rolledBack;
   }
 }
 

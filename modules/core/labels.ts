@@ -26,5 +26,7 @@ export const LABEL = {
   databaseLogin: "terrace.database.login",
   /** On secrets: `data` where the object belongs to data that outlives what uses it, so only those who remove the data remove it. */
   keep: "terrace.keep",
+  /** On configs: that it is a lock, and what it locks. */
+  lock: "terrace.lock",
   namespace: "com.docker.stack.namespace",
 } as const;

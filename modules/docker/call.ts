@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
+import { TerraceError } from "../core/errors.ts";
 import { parseDuration } from "../units/index.ts";
 import { diskFull } from "./disk.ts";
 import { isLeaderless, noQuorum } from "./quorum.ts";
@@ -44,6 +45,7 @@ export function isBroken(error: unknown): boolean {
   };
   if (statusCode !== undefined) return statusCode === 503 || isLeaderless(error);
   return (
+    code === "TERRACE_DOCKER_UNREACHABLE" ||
     name === "AbortError" ||
     /^(ECONNRESET|ECONNREFUSED|EPIPE|ENOENT|ETIMEDOUT)$/.test(code ?? "") ||
     /socket hang up|aborted/.test(message ?? "")
@@ -84,9 +86,21 @@ function dial<T>(
   };
   return new Promise((resolve, reject) => {
     docker.modem.dial(options as unknown as Parameters<typeof docker.modem.dial>[0], (error, answer) => {
-      if (error) reject(diskFull(String(error), `${request.method} ${request.path}`, error) ?? (error as Error));
+      const what = `${request.method} ${request.path}`;
+      if (error) reject(diskFull(String(error), what, error) ?? unanswered(what, error) ?? (error as Error));
       else resolve(answer as T);
     });
+  });
+}
+
+/** What a call whose connection broke says to whoever gave the command, should nobody make it again. */
+function unanswered(what: string, error: unknown): TerraceError | undefined {
+  if ((error as { statusCode?: number }).statusCode !== undefined || !isBroken(error)) return undefined;
+  return new TerraceError("TERRACE_DOCKER_UNREACHABLE", "Docker Engine does not answer", {
+    where: what,
+    why: error instanceof Error ? error.message : String(error),
+    next: "start it, and look into its log for why it stopped; then run this again: it goes on where it stopped",
+    cause: error,
   });
 }
 

@@ -17,7 +17,7 @@ export async function removeOldImages(
       .toSorted((a, b) => b.Created - a.Created)
       .slice(KEPT);
     for (const { RepoTags } of older) {
-      const tag = RepoTags?.find((each) => each.startsWith(`${repository}:`));
+      const tag = RepoTags?.find((each) => each.startsWith(`${repository}:`) && each !== current);
       // In use or gone already: neither is worth failing a deploy that is done.
       if (tag !== undefined) await call(docker, "DELETE", `/images/${tag}`).catch(() => undefined);
     }

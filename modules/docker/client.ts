@@ -15,7 +15,8 @@ const NEWEST = 1.51;
 export async function connect(): Promise<Dockerode> {
   const plain = new Dockerode();
   type Version = { ApiVersion: string; MinAPIVersion?: string };
-  const version = await call<Version>(plain, "GET", "/version").catch((error: NodeJS.ErrnoException) => {
+  const version = await call<Version>(plain, "GET", "/version").catch((failed: Error) => {
+    const error = (failed.cause ?? failed) as NodeJS.ErrnoException;
     throw new TerraceError("TERRACE_DOCKER_UNREACHABLE", "Docker Engine does not answer", {
       where: process.env.DOCKER_HOST ?? "/var/run/docker.sock",
       why: error.code === "EACCES" ? "this user may not use the socket" : error.message,

@@ -22,8 +22,24 @@ export interface RawTask {
   };
 }
 
+/** What keeps a service from coming up, for programs; `docs/errors.md` says what each means. */
+export const FAULT_CAUSES = [
+  "no-node",
+  "no-address",
+  "image",
+  "rejected",
+  "not-started",
+  "exited",
+  "unhealthy",
+  "failed",
+  "paused",
+  "timeout",
+] as const;
+export type FaultCause = (typeof FAULT_CAUSES)[number];
+
 /** Why a service did not come up as it was wanted. */
 export interface Fault {
+  cause: FaultCause;
   /** One sentence, e.g. `the container exited with code 1 right after its start, 3 times`. */
   why: string;
   /** The last lines that the failing task wrote, oldest first. */
@@ -40,6 +56,8 @@ const PENDING_LIMIT = 10_000;
 const CRASH_LIMIT = 2;
 /** How long tasks of the version before may take to stop once the update is complete, in ms: above any grace period. */
 const STOP_LIMIT = 30_000;
+/** How long tasks elsewhere must run to be sure of them, in ms. */
+const SURE = 1000;
 const LOG_LINES = 10;
 
 /**
@@ -61,6 +79,7 @@ export async function converge(
   let [since, most] = [Date.now(), 0];
   let before: ReadonlySet<string> | undefined;
   let earlier: string | undefined;
+  let upSince: number | undefined;
   for (let round = 0; ; round++) {
     signal.throwIfAborted();
     const { service: seen, tasks: all } = await watch.read(serviceId);
@@ -73,11 +92,18 @@ export async function converge(
     const up = newTasks(service, told).filter(isRunning).length;
     if (up > most) [since, most] = [Date.now(), up];
     const verdict = judge(service, told, Date.now(), Date.now() - since > limit, before);
-    if (verdict === "converged") return undefined;
+    if (verdict === "converged") {
+      upSince ??= Date.now();
+      const running = newTasks(service, told).filter(isRunning);
+      if (Date.now() - upSince > STOP_LIMIT || (await isSure(docker, service, running, upSince))) return undefined;
+      continue;
+    }
+    upSince = undefined;
     if (verdict !== "waiting") {
       const log = verdict.task === undefined ? [] : await taskLog(docker, verdict.task);
       const ran = verdict.task !== undefined;
-      return { why: verdict.why, log, ran, rolledBack: await rollbackEnds(docker, service, signal) };
+      const { why, cause } = verdict;
+      return { why, cause, log, ran, rolledBack: await rollbackEnds(docker, service, signal) };
     }
   }
 }
@@ -105,7 +131,13 @@ async function withoutLost({ UpdateStatus }: RawService, tasks: RawTask[], watch
   return tasks.filter((task) => !stopping(task) || !lost.has(task.NodeID ?? ""));
 }
 
-type Verdict = "converged" | "waiting" | { why: string; task: RawTask | undefined };
+/** One reason, for people and for programs. */
+interface Reason {
+  why: string;
+  cause: FaultCause;
+}
+
+type Verdict = "converged" | "waiting" | (Reason & { task: RawTask | undefined });
 
 /** A container that is stopped because it is unhealthy may well end with code 0: its task is then `complete`. */
 function hasEnded({ Status, DesiredState }: RawTask): boolean {
@@ -128,7 +160,8 @@ export function judge(
   const ended = tasks.filter((task) => hasEnded(task) && !before.has(task.ID));
   if (update !== undefined && /^(paused|rollback)/.test(update)) {
     const task = newest(ended) ?? newest(tasks.filter(hasEnded));
-    return { why: task === undefined ? (service.UpdateStatus?.Message ?? update) : taskFault(task), task };
+    if (task !== undefined) return { ...taskFault(task), task };
+    return { why: service.UpdateStatus?.Message ?? update, cause: "paused", task };
   }
   const current = newTasks(service, tasks);
   // One that is stopping still answers, so it counts until it has stopped; one on a node that was just lost does not tell.
@@ -139,26 +172,40 @@ export function judge(
     Math.max(1, current.filter((task) => task.DesiredState === "running").length);
   if (current.filter(isRunning).length >= replicas && old.length === 0 && update !== "updating") return "converged";
   const crashed = ended.filter((task) => current.includes(task));
-  if (update !== "updating" && crashed.length >= CRASH_LIMIT) {
-    const task = newest(crashed);
-    return { why: task === undefined ? "its tasks fail" : `${taskFault(task)}, ${crashed.length} times`, task };
+  const crash = newest(crashed);
+  if (update !== "updating" && crash !== undefined && crashed.length >= CRASH_LIMIT) {
+    const { why, cause } = taskFault(crash);
+    return { why: `${why}, ${crashed.length} times`, cause, task: crash };
   }
   const waiting = newest(current.filter(({ DesiredState }) => DesiredState === "running"));
   if (waiting?.Status.State === "new" && now - Date.parse(waiting.CreatedAt) > PENDING_LIMIT) {
     return {
       why: "Swarm has no address for it: its network is exhausted, or its range meets another's",
+      cause: "no-address",
       task: undefined,
     };
   }
   const pending = waiting?.Status.State === "pending" && waiting.Status.Err;
   if (pending && now - Date.parse(waiting.CreatedAt) > PENDING_LIMIT)
-    return { why: `no node can take it: ${pending}; it asks for ${asked(service)}`, task: undefined };
-  if (!late) return "waiting";
-  const crash = newest(crashed);
-  if (crash !== undefined) return { why: `it did not come up in time: ${taskFault(crash)}`, task: crash };
-  if (waiting === undefined) return { why: "it did not come up in time: it has no task", task: undefined };
+    return {
+      why: `no node can take it: ${pending}; it asks for ${asked(service)}`,
+      cause: "no-node",
+      task: undefined,
+    };
+  return late ? tooLate(crash, waiting) : "waiting";
+}
+
+/** Of a container that ended, that is the cause; the time that passed says less. */
+function tooLate(crash: RawTask | undefined, waiting: RawTask | undefined): Verdict {
+  const late = "it did not come up in time";
+  if (crash !== undefined) {
+    const { why, cause } = taskFault(crash);
+    return { why: `${late}: ${why}`, cause, task: crash };
+  }
+  if (waiting === undefined) return { why: `${late}: it has no task`, cause: "timeout", task: undefined };
   const { State, Err } = waiting.Status;
-  return { why: `it did not come up in time: its newest task is ${State}${Err ? ` (${Err})` : ""}`, task: waiting };
+  const why = `${late}: its newest task is ${State}${Err ? ` (${Err})` : ""}`;
+  return { why, cause: "timeout", task: waiting };
 }
 
 /** What a service asks of a node, so that what is missing can be told: Swarm says only which kind of thing it is. */
@@ -176,16 +223,21 @@ function asked({ Spec }: RawService): string {
   return asks.length === 0 ? "no resource and no special node" : asks.join(", ");
 }
 
-function taskFault({ Status }: RawTask): string {
+/** Why a node rejected a task: it has not got the image, and no registry gives it. */
+const NO_IMAGE = /no such image|pull access denied|manifest unknown|manifest for .* not found|image .* not found/i;
+
+function taskFault({ Status }: RawTask): Reason {
   const code = Status.ContainerStatus?.ExitCode;
-  if (Status.State === "rejected") return `Swarm rejected its task: ${Status.Err ?? Status.Message}`;
-  if (/unhealthy/.test(Status.Err ?? "")) return "its health check failed";
+  const said = Status.Err ?? Status.Message ?? "";
+  if (Status.State === "rejected")
+    return { why: `Swarm rejected its task: ${said}`, cause: NO_IMAGE.test(said) ? "image" : "rejected" };
+  if (/unhealthy/.test(Status.Err ?? "")) return { why: "its health check failed", cause: "unhealthy" };
   // Its exit code, 128, would say nothing: there was no program yet, e.g. because a volume could not be mounted.
   const unstarted = /^starting container failed: (.+)/.exec(Status.Err ?? "")?.[1];
-  if (unstarted !== undefined) return `its container does not start: ${unstarted}`;
-  if (code !== undefined && code !== 0) return `its container exited with code ${code}`;
-  if (Status.State === "complete") return "its container exited by itself";
-  return `its task failed: ${Status.Err ?? Status.Message}`;
+  if (unstarted !== undefined) return { why: `its container does not start: ${unstarted}`, cause: "not-started" };
+  if (code !== undefined && code !== 0) return { why: `its container exited with code ${code}`, cause: "exited" };
+  if (Status.State === "complete") return { why: "its container exited by itself", cause: "exited" };
+  return { why: `its task failed: ${said}`, cause: "failed" };
 }
 
 function newest(tasks: RawTask[]): RawTask | undefined {
@@ -211,18 +263,39 @@ async function taskLog(docker: Dockerode, task: RawTask): Promise<string[]> {
   return [...written, ...(await healthOutput(docker, task))];
 }
 
+/**
+ * Whether tasks that run by Swarm's word do. A container that is stopped for being unhealthy, and ends with code 0, counts as one that
+ * runs until Swarm has heard of its end. A container here tells by itself; one elsewhere is looked at for a second.
+ */
+async function isSure(docker: Dockerode, { Spec }: RawService, tasks: RawTask[], since: number): Promise<boolean> {
+  if (Spec.TaskTemplate?.ContainerSpec?.Healthcheck === undefined) return true;
+  const states = await Promise.all(tasks.map((task) => stateOf(docker, task)));
+  if (states.some((state) => state !== undefined && (!state.Running || state.Health?.Status === "unhealthy")))
+    return false;
+  return !states.includes(undefined) || Date.now() - since >= SURE;
+}
+
+interface ContainerState {
+  Running?: boolean;
+  Health?: Health;
+}
+
 interface Health {
   Status: string;
   Log?: { ExitCode: number; Output: string }[];
 }
 
 /** Known only where the task runs, or ran, on this very node. */
-async function healthOf(docker: Dockerode, { Status }: RawTask): Promise<Health | undefined> {
+async function stateOf(docker: Dockerode, { Status }: RawTask): Promise<ContainerState | undefined> {
   const id = Status.ContainerStatus?.ContainerID;
   if (id === undefined || id === "") return undefined;
-  type Inspected = { State?: { Health?: Health } };
+  type Inspected = { State?: ContainerState };
   const container = await call<Inspected>(docker, "GET", `/containers/${id}/json`).catch(() => undefined);
-  return container?.State?.Health;
+  return container?.State;
+}
+
+async function healthOf(docker: Dockerode, task: RawTask): Promise<Health | undefined> {
+  return (await stateOf(docker, task))?.Health;
 }
 
 /** Of a task that ended with code 0 Swarm does not say whether it was stopped for being unhealthy; its container does. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
 import { LABEL } from "../core/labels.ts";
 import { isOwnImage } from "../names/index.ts";
@@ -12,7 +13,10 @@ export interface Doomed {
   node?: string;
 }
 
-/** Everything that Terrace made for a platform, in the order in which it is to be removed. Reads only. */
+/**
+ * Everything that Terrace made for a platform, in the order in which it is to be removed, but for locks: who holds one takes it away.
+ * Reads only.
+ */
 export async function listPlatform(docker: Dockerode, platform: string, withVolumes: boolean): Promise<Doomed[]> {
   const [cluster, disk] = await Promise.all([
     readCluster(docker, platform),
@@ -25,7 +29,10 @@ export async function listPlatform(docker: Dockerode, platform: string, withVolu
     items.map(({ ID, Spec }) => ({ kind, name: Spec.Name, id: ID }));
   return [
     ...of("service", cluster.services),
-    ...of("config", cluster.configs.filter(goes)),
+    ...of(
+      "config",
+      cluster.configs.filter((config) => goes(config) && config.Spec.Labels?.[LABEL.lock] === undefined),
+    ),
     ...of("secret", cluster.secrets.filter(goes)),
     ...cluster.networks.map(({ Id, Name }): Doomed => ({ kind: "network", name: Name, id: Id })),
     ...disk,
@@ -82,15 +89,39 @@ const GONE = /network \S+ not found/;
 
 /** Removes one object. What is gone already is fine; what tasks that are still stopping hold is waited for, 40 s at most. */
 export async function destroyObject(docker: Dockerode, { kind, id }: Doomed, signal: AbortSignal): Promise<void> {
+  if (kind === "service") await tasksCleared(docker, id, signal);
+  let last: unknown;
   for (let attempt = 1; ; attempt++) {
-    signal.throwIfAborted();
+    // A limit that passed says less than what was waited for.
+    if (signal.aborted) throw signal.reason?.name === "TimeoutError" ? (last ?? signal.reason) : signal.reason;
     try {
       return await call(docker, "DELETE", `/${PATH[kind]}/${encodeURIComponent(id)}`);
     } catch (error) {
       if ((error as { statusCode?: number }).statusCode === 404 || GONE.test(String(error))) return;
       const held = /in use|active endpoints|in-use|being used|conflict/i.test(String(error));
       if ((!held && !isBroken(error)) || attempt === 200) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      last = error;
+      await sleep(200);
     }
+  }
+}
+
+/** How long Swarm may take to clear tasks away, in ms: those of a node that is down it does not clear. */
+const CLEARING = 10_000;
+
+/**
+ * A service that is removed the moment Swarm clears away tasks of it, as it does after it was scaled down, has crashed Docker 20.10 (a nil
+ * pointer in SetServiceTasksRemove): that is waited for.
+ */
+async function tasksCleared(docker: Dockerode, id: string, signal: AbortSignal): Promise<void> {
+  for (const until = Date.now() + CLEARING; Date.now() < until && !signal.aborted; ) {
+    const filters = { service: [id] };
+    const tasks = await get<{ DesiredState: string }[]>(docker, "/tasks", { filters }).catch((error) => {
+      // Of a service that is gone.
+      if (error.statusCode === 404) return [];
+      throw error;
+    });
+    if (!tasks.some(({ DesiredState }) => DesiredState === "remove")) return;
+    await sleep(200);
   }
 }

@@ -8,7 +8,7 @@ import { ContentDigest, changed, listContent } from "../workspace/index.ts";
 import { isBroken, silenceLimit } from "./call.ts";
 import { diskFull } from "./disk.ts";
 
-/** On every image that Terrace makes, so that it finds its own. */
+/** On every image that Terrace makes. Its value is the name: two names of equal layers would be one image else, with the older's age. */
 const IMAGE_LABEL = "terrace.image";
 
 /** Docker reads the build file from the context; this name keeps it apart from the content, and `.dockerignore` keeps it out of it. */

@@ -4,7 +4,7 @@ export { call, get, isBroken, type Query } from "./call.ts";
 export { changeObject, findSecret } from "./change.ts";
 export { removeOldImages } from "./cleanup.ts";
 export { agree, connect } from "./client.ts";
-export { converge, type Fault, judge, type RawTask } from "./converge.ts";
+export { converge, FAULT_CAUSES, type Fault, judge, type RawTask } from "./converge.ts";
 export { type LiveDatabase, listDatabases } from "./database.ts";
 export { type Doomed, destroyObject, isLast, listDisk, listPlatform } from "./destroy.ts";
 export { type Build, buildImage, CONTENT, pullImage } from "./images.ts";
@@ -22,6 +22,7 @@ export {
   type RawSpec,
   readCluster,
 } from "./read.ts";
+export { rollBack } from "./rollback.ts";
 export { readRoot } from "./root.ts";
 export { readServicesUsed } from "./used.ts";
 export { ServiceWatch } from "./watch.ts";

@@ -72,6 +72,10 @@ export interface JobWatch {
 }
 
 const POLL = 250;
+/** Between two looks at a job that has run for long, in ms: each costs the node where it runs a little. */
+const SLOW_POLL = 1000;
+/** Between two looks at what it says, in ms. */
+const LISTEN = 2000;
 /** How long a job may wait for a node, in ms. */
 const PENDING_LIMIT = 60_000;
 const STOP_LIMIT = 60_000;
@@ -122,7 +126,7 @@ async function stop(docker: Dockerode, id: string): Promise<void> {
 async function watchJob(docker: Dockerode, id: string, watch: JobWatch): Promise<JobEnd> {
   const started = Date.now();
   const told = new Set<string>();
-  for (let round = 0; ; round++) {
+  for (let listened = started; ; ) {
     watch.signal.throwIfAborted();
     const tasks = await get<RawTask[]>(docker, "/tasks", { filters: { service: [id] } });
     const [task] = tasks.toSorted((a, b) => b.CreatedAt.localeCompare(a.CreatedAt));
@@ -138,8 +142,12 @@ async function watchJob(docker: Dockerode, id: string, watch: JobWatch): Promise
         words: [],
       };
     }
-    if (task?.Status.State === "running" && round % 8 === 7) await tell(docker, task, watch, told);
-    await sleep(POLL, undefined, { signal: watch.signal });
+    if (task?.Status.State === "running" && Date.now() - listened > LISTEN) {
+      await tell(docker, task, watch, told);
+      listened = Date.now();
+    }
+    const ago = Math.max(0, Date.now() - started);
+    await sleep(Math.min(SLOW_POLL, POLL + ago / 20), undefined, { signal: watch.signal });
   }
 }
 

@@ -25,7 +25,7 @@ export interface RawService {
 }
 
 export interface RawTemplate {
-  ContainerSpec?: { Image?: string; Labels?: Record<string, string> };
+  ContainerSpec?: { Image?: string; Labels?: Record<string, string>; Healthcheck?: object };
   Networks?: { Target: string; Aliases?: string[] }[];
   /** How often all tasks were replaced on request. */
   ForceUpdate?: number;
@@ -41,6 +41,7 @@ export interface RawContent {
   ID: string;
   Version: { Index: number };
   CreatedAt: string;
+  UpdatedAt?: string;
   Spec: RawSpec & { Data?: string };
 }
 

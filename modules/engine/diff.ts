@@ -1,8 +1,9 @@
 import { canonicalJson } from "../core/hash.ts";
 import { LABEL } from "../core/labels.ts";
 import type { Remembered } from "./cache.ts";
+import { isDrifted } from "./live.ts";
 import type { Change, Desired, Json, Live, PropertyChange } from "./model.ts";
-import { normalForm, specHash } from "./normal.ts";
+import { normalForm } from "./normal.ts";
 
 /**
  * What must be done to make one stack live as it is wanted. Objects are matched by kind and name: secrets and configs carry their
@@ -22,7 +23,7 @@ export function isUnchanged(stack: string, wanted: Remembered[], live: LiveIndex
   const same = wanted.every((each) => {
     const found = live.find(each);
     if (found === undefined) return false;
-    return each.kind === "image" || each.once || (found.hash === each.hash && specHash(found.spec) === found.hash);
+    return each.kind === "image" || each.once || (found.hash === each.hash && !isDrifted(found));
   });
   return (
     same &&
@@ -74,17 +75,17 @@ function diffObject(desired: Desired, live: Live | undefined): Change | undefine
   const base = { platform, stack, kind, name, urn, desired };
   if (live === undefined) {
     const properties = kind === "image" ? [] : compare({}, shown(desired.spec));
-    return { ...base, action: "create", reason: "config", restarts: false, properties };
+    return { ...base, action: "create", reason: "config", drifted: false, restarts: false, properties };
   }
   if (kind === "image" || desired.once) return undefined;
-  const drifted = specHash(live.spec) !== live.hash;
+  const drifted = isDrifted(live);
   if (desired.hash === live.hash && !drifted) return undefined;
   const properties = compare(shown(live.spec), shown(desired.spec));
   // A network can't be changed, and bookkeeping labels are no reason to make one anew.
   if (kind === "network" && properties.length === 0) return undefined;
   const reason = desired.hash === live.hash ? "drift" : "config";
   const restarts = kind === "service" && canonicalJson(template(live.spec)) !== canonicalJson(template(desired.spec));
-  return { ...base, live, action: "update", reason, restarts, properties };
+  return { ...base, live, action: "update", reason, drifted, restarts, properties };
 }
 
 function removal(live: Live): Change {
@@ -98,6 +99,7 @@ function removal(live: Live): Change {
     live,
     action: "delete",
     reason: "unwanted",
+    drifted: false,
     restarts: false,
     properties: [],
   };

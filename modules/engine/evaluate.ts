@@ -90,7 +90,7 @@ async function run(program: Program, where: Where): Promise<Resource[]> {
 
 type Sdk = ReturnType<typeof loadSdk>;
 
-/** The SDK takes 0.4 s to load, so it is loaded only where a program must really run. */
+/** The SDK takes a quarter of a second to load, so it is loaded only where a program must really run. */
 function loadSdk() {
   const pulumi = load("@pulumi/pulumi") as typeof import("@pulumi/pulumi");
   const proto = load("@pulumi/pulumi/proto/resource_pb.js") as typeof import("@pulumi/pulumi/proto/resource_pb.js");

@@ -4,15 +4,21 @@ export { carryOut, type ImageSupply, idsOf, NotConverged, type Run, remove } fro
 export { ownerLabels, toDesired } from "./desired.ts";
 export { diffStack, isUnchanged, LiveIndex } from "./diff.ts";
 export { evaluate, type Program, type Resource } from "./evaluate.ts";
-export { toLive } from "./live.ts";
+export { loadLate } from "./late.ts";
+export { changedByHand, toLive } from "./live.ts";
 export {
   ALL,
   acquireLock,
   breakLock,
   conflicts,
   describeHolder,
+  EDGE,
+  isBackup,
+  isRenewed,
+  type ListedLock,
   type Lock,
   type LockHolder,
+  type LockRequest,
   listLocks,
   sweepLocks,
 } from "./lock.ts";

@@ -16,6 +16,18 @@ export function toLive(objects: ClusterObjects, platform: string): Live[] {
   ];
 }
 
+/** Names of services that are not as they were last written: somebody changed them past Terrace. */
+export function changedByHand(services: RawService[], networks: Pick<RawNetwork, "Id" | "Name">[]): Set<string> {
+  const names = new Map(networks.map(({ Id, Name }) => [Id, Name]));
+  const live = services.map((each) => serviceLive(each, names));
+  return new Set(live.filter((each) => each.hash !== "" && isDrifted(each)).map(({ name }) => name));
+}
+
+/** Whether an object is not as Terrace last wrote it. */
+export function isDrifted({ spec, hash }: Pick<Live, "spec" | "hash">): boolean {
+  return specHash(spec) !== hash;
+}
+
 function serviceLive(service: RawService, networkNames: Map<string, string>): Live {
   const template = service.Spec.TaskTemplate ?? {};
   const Networks = template.Networks?.map((each) => ({

@@ -50,12 +50,16 @@ export interface Lock {
 }
 
 export const ALL = "all";
+/** The routes of the edge. */
+export const EDGE = "edge";
 
 /** A holder that has not renewed its lock for this long is gone, in ms. Watched by one's own clock: clocks of hosts differ. */
 const LEASE = 30_000;
 const HEARTBEAT = 8_000;
+/** How long a lock is watched for a sign of life, in ms. */
+const WATCHED = 2 * HEARTBEAT + 2_000;
 const POLL = 500;
-const SCOPE = "terrace.lock";
+const SCOPE = LABEL.lock;
 const HOLDER = "terrace.lock.holder";
 const BEAT = "terrace.lock.beat";
 
@@ -76,7 +80,7 @@ export async function acquireLock(request: LockRequest): Promise<Lock> {
       // Those that are held already are renewed, and may be lost, while the next one is waited for.
       const signal = AbortSignal.any([request.signal, ...held.map(({ lost }) => lost)]);
       const { id, hadToWait } = await acquire({ ...request, signal }, scope, wait);
-      held.push(keep(request.docker, id));
+      held.push(keep(request, id));
       waited ||= hadToWait;
     }
   } catch (error) {
@@ -92,12 +96,15 @@ export async function listLocks(docker: Dockerode, platform: string): Promise<Li
   return (await readLocks(docker, platform)).map((lock) => ({
     ...holderOf(lock.Spec.Labels),
     id: lock.ID,
+    renewed: lock.UpdatedAt,
     gone: isDead(lock),
   }));
 }
 
 export interface ListedLock extends LockHolder {
   id: string;
+  /** ISO 8601, by the clock of a manager; `undefined` where the engine does not say. */
+  renewed: string | undefined;
   /** Its process has ended; known only where that was on this host. */
   gone: boolean;
 }
@@ -107,6 +114,21 @@ export async function sweepLocks(docker: Dockerode, platform: string): Promise<s
   const locks = await readLocks(docker, platform);
   for (const lock of locks.filter(isDead)) await drop(docker, lock.ID);
   return locks.filter((lock) => !isDead(lock)).map(({ Spec }) => Spec.Labels?.[SCOPE] ?? "");
+}
+
+/**
+ * Whether a lock's holder renews it: watches it for longer than two renewals take, for one may be late on a busy engine. `undefined`
+ * where the lock is given back meanwhile.
+ */
+export async function isRenewed(docker: Dockerode, platform: string, id: string): Promise<boolean | undefined> {
+  const beat = async () => (await readLocks(docker, platform)).find(({ ID }) => ID === id)?.Spec.Labels?.[BEAT];
+  const first = await beat();
+  for (const end = Date.now() + WATCHED; ; await sleep(POLL)) {
+    const now = await beat();
+    if (now === undefined) return undefined;
+    if (now !== first) return true;
+    if (Date.now() > end) return false;
+  }
 }
 
 /** Takes a lock away from its holder, who notices at the next renewal and stops. */
@@ -144,7 +166,7 @@ async function acquire(
 
 /** Waits, holding the lock on everything, until those who were there first are done. */
 async function othersGone(request: LockRequest, id: string, wait: Waiting, watched: Watched): Promise<void> {
-  const { lost, stop } = keep(request.docker, id);
+  const { lost, stop } = keep(request, id);
   try {
     for (;;) {
       request.signal.throwIfAborted();
@@ -204,11 +226,11 @@ class Waiting {
  */
 export function conflicts(wanted: string, other: string): boolean {
   if (wanted === other) return true;
-  if (wanted === "edge" || other === "edge" || isBackup(wanted) || isBackup(other)) return false;
+  if (wanted === EDGE || other === EDGE || isBackup(wanted) || isBackup(other)) return false;
   return wanted === ALL || other === ALL;
 }
 
-function isBackup(scope: string): boolean {
+export function isBackup(scope: string): boolean {
   return scope.startsWith("backup-");
 }
 
@@ -306,7 +328,7 @@ interface Kept {
 }
 
 /** Renews a lock until it is released. */
-function keep(docker: Dockerode, id: string): Kept {
+function keep({ docker, report }: LockRequest, id: string): Kept {
   const lost = new AbortController();
   let busy = false;
   const timer = setInterval(async () => {
@@ -314,16 +336,25 @@ function keep(docker: Dockerode, id: string): Kept {
     if (busy) return;
     busy = true;
     // A daemon that does not answer takes no lock away; only a lock that is gone, or somebody else's, is lost.
-    await renew(docker, id).catch((error) => isBroken(error) || lost.abort(lostError(error)));
+    await renew(docker, id).catch((error) => isSilent(error) || lost.abort(lostError(error)));
     busy = false;
   }, HEARTBEAT);
   timer.unref();
   const stop = () => clearInterval(timer);
-  const release = () => {
+  const release = async () => {
     stop();
-    return drop(docker, id);
+    await drop(docker, id).catch((error) => {
+      // Not worth hiding what the run came to: nobody renews it any more.
+      if (!isSilent(error)) throw error;
+      report("Docker Engine does not answer: the lock is left, and counts for nothing half a minute from now");
+    });
   };
   return { lost: lost.signal, stop, release };
+}
+
+/** Whether nothing was said of the lock: nobody answers, or the managers have no leader. */
+function isSilent(error: unknown): boolean {
+  return isBroken(error) || (error instanceof TerraceError && error.code === "TERRACE_POOL_NO_QUORUM");
 }
 
 async function renew(docker: Dockerode, id: string): Promise<void> {

@@ -62,6 +62,8 @@ export interface Change extends Owner {
   urn: string;
   /** Why: the file changed, the live object was changed or removed by hand, or nothing wants it any more. */
   reason: "config" | "drift" | "unwanted";
+  /** The live object was changed or removed by hand; its file may have changed as well, then `reason` is `config`. */
+  drifted: boolean;
   properties: PropertyChange[];
   /** Tasks are replaced, one after the other, new before old. */
   restarts: boolean;

@@ -51,7 +51,7 @@ export async function joinPool(pool: Pool, options: JoinOptions): Promise<NodeOu
   try {
     await Promise.all(members.map((member) => guarded(member, options, () => makeReady(member, options))));
     const manager = await findManager(pool, members, options);
-    const gone = manager === undefined ? [] : await shape(pool, manager, members, options);
+    const gone = manager === undefined ? [] : await shapeAlone(pool, manager, members, options);
     return [...members.map(({ outcome }) => outcome), ...gone];
   } finally {
     for (const { connection } of members) connection?.close();
@@ -188,19 +188,31 @@ function giveUp(members: Member[], fault: TerraceError): undefined {
   for (const { outcome } of members) outcome.fault ??= fault;
 }
 
-/** Brings all nodes to what the file says, managers one after another: each changes the majority. */
+/** A manager that is to be one no longer can't hold a lock to the end: there nobody else is kept away. */
+function shapeAlone(pool: Pool, manager: Ready, members: Member[], options: JoinOptions): Promise<NodeOutcome[]> {
+  if (wantedRole(manager.node) !== "manager") return shape(pool, manager, members, options);
+  return options.alone(manager.engine.docker, (signal) => shape(pool, manager, members, { ...options, signal }));
+}
+
+/**
+ * Brings all nodes to what the file says. Each joins as a worker, and managers are made of them one after another: one that is slow to
+ * join as a manager counts for the majority before it can vote, and taking it out again would leave the Swarm without one.
+ */
 async function shape(pool: Pool, manager: Ready, members: Member[], options: JoinOptions): Promise<NodeOutcome[]> {
   const { docker } = manager.engine;
   await tuneSwarm(docker);
   const joining = members.filter(isReady).filter((member) => member !== manager);
-  const deciding = joining.filter(({ node }) => node.roles.includes("manager"));
-  for (const member of deciding) await guarded(member, options, () => join(pool, member, manager, options));
-  const others = joining.filter((member) => !deciding.includes(member));
-  await Promise.all(others.map((member) => guarded(member, options, () => join(pool, member, manager, options))));
-  await Promise.all(
-    members.filter(isReady).map((each) => guarded(each, options, () => adjust(each, manager, options))),
-  );
-  const lead = members.filter(isReady).find(({ node }) => wantedRole(node) === "manager") ?? manager;
+  await Promise.all(joining.map((member) => guarded(member, options, () => join(pool, member, manager, options))));
+  const present = members.filter(isReady);
+  const decides = ({ node }: Ready) => wantedRole(node) === "manager";
+  const deciding = present.filter(decides);
+  const others = present.filter((each) => !decides(each));
+  await Promise.all(others.map((each) => guarded(each, options, () => adjust(each, manager, options))));
+  for (const each of deciding) {
+    const missing = deciding.find(({ outcome }) => outcome.fault !== undefined);
+    await guarded(each, options, () => adjust(each, manager, options, missing?.node.name));
+  }
+  const lead = deciding.find(isReady) ?? manager;
   for (const each of members.filter(isReady)) await guarded(each, options, () => demote(each, lead, options));
   const gone = removedNodes(pool.nodes, await listNodes(lead.engine.docker));
   return Promise.all(gone.map((node) => sendAway(node, lead, options)));
@@ -223,7 +235,7 @@ async function join(pool: Pool, member: Ready, manager: Ready, options: JoinOpti
   }
   await requireDisk(member, manager);
   for (const { ID } of formerly(member.node, live, info)) await forget(ID, live, manager);
-  report(member.node.name, `joins as ${wantedRole(member.node)}`);
+  report(member.node.name, "joins");
   await joinSwarm(member.engine, manager.engine, [manager.node]);
   member.outcome.did.push("joined");
   await isUp(member, manager);
@@ -270,13 +282,23 @@ async function forget(id: string, live: RawNode[], { engine: { docker } }: Ready
     await removeNode(id, { docker, signal: new AbortController().signal, report: () => undefined });
 }
 
-/** Labels, availability and a promotion, as far as they differ. */
-async function adjust(member: Ready, { engine: { docker } }: Ready, { report }: JoinOptions): Promise<void> {
+/**
+ * Labels, availability and a promotion, as far as they differ.
+ *
+ * @param missing a manager that did not come up: until it has, no other one is made
+ */
+async function adjust(
+  member: Ready,
+  { engine: { docker } }: Ready,
+  { report }: JoinOptions,
+  missing?: string,
+): Promise<void> {
   const { node, outcome } = member;
   const live = await entryOf(member, docker);
   const { labels, availability } = differs(node, live);
   const promote = wantedRole(node) === "manager" && live.Spec.Role === "worker";
   if (!labels && !availability && !promote) return;
+  if (promote && missing !== undefined) throw notPromoted(node.name, missing);
   if (promote) report(node.name, "becomes a manager");
   await updateNode(docker, live.ID, (spec) => ({
     ...spec,
@@ -288,12 +310,20 @@ async function adjust(member: Ready, { engine: { docker } }: Ready, { report }: 
   if (availability && node.availability === "drain") outcome.did.push("drained");
   if (!promote) return;
   await reachable(docker, live.ID, node.name);
-  outcome.did.push("promoted");
+  if (!outcome.did.includes("joined")) outcome.did.push("promoted");
 }
 
-/** A new manager takes part once the others reach it; 30 s at most. */
+function notPromoted(name: string, missing: string): TerraceError {
+  return new TerraceError("TERRACE_NODE_JOIN", `${name}: was not made a manager`, {
+    where: `node ${name}`,
+    why: `${missing} is to be one, too, and did not come up: with both of them missing there could be no majority`,
+    next: `mend what is said of ${missing}, then run this again`,
+  });
+}
+
+/** A new manager takes part once the others reach it; a minute at most. */
 async function reachable(docker: Ready["engine"]["docker"], id: string, name: string): Promise<void> {
-  for (const until = Date.now() + 30_000; Date.now() < until; await sleep(300)) {
+  for (const until = Date.now() + 60_000; Date.now() < until; await sleep(300)) {
     const node = (await listNodes(docker)).find(({ ID }) => ID === id);
     if (node?.ManagerStatus?.Reachability === "reachable") return;
   }

@@ -31,6 +31,9 @@ export interface RawNode {
  */
 const HEARTBEAT = 2_000_000_000;
 
+/** How often a node is asked to leave a Swarm that it does not get out of; each takes 15 s. */
+const LEAVE_ATTEMPTS = 6;
+
 /** `10.0.0.1:2377`; an IPv6 address stands in brackets. */
 export function hostPort(address: string, port: number): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
@@ -51,18 +54,17 @@ export async function initSwarm(engine: NodeEngine, platform: string, routes: st
   await settled(engine);
 }
 
-/** Joins a node to the Swarm of `manager`. The token goes over the connection, into no argument and no log. */
+/** Joins a node to the Swarm of `manager`, as a worker. The token goes over the connection, into no argument and no log. */
 export async function joinSwarm(engine: NodeEngine, manager: NodeEngine, managers: PoolNode[]): Promise<void> {
   const { JoinTokens } = await get<RawSwarm>(manager.docker, "/swarm");
   const { address } = targetOf(engine.node);
-  const role = engine.node.roles.includes("manager") ? "Manager" : "Worker";
   const remotes = managers.flatMap((node) => (node.address === undefined ? [] : hostPort(node.address, 2377)));
   try {
     await engine.docker.swarmJoin({
       ListenAddr: hostPort(address, 2377),
       AdvertiseAddr: address,
       RemoteAddrs: remotes,
-      JoinToken: JoinTokens[role],
+      JoinToken: JoinTokens.Worker,
     });
   } catch (error) {
     // It goes on trying by itself for as long as it is let.
@@ -79,8 +81,15 @@ export async function joinSwarm(engine: NodeEngine, manager: NodeEngine, manager
 }
 
 /** Makes a node forget the Swarm that it is in. */
-export function leaveSwarm({ docker }: NodeEngine): Promise<unknown> {
-  return docker.swarmLeave({ force: true });
+export async function leaveSwarm({ docker }: NodeEngine): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return void (await docker.swarmLeave({ force: true }));
+    } catch (error) {
+      // Docker gives its part in the Swarm 15 s to stop. That goes on stopping, and is let go of when Docker is asked again.
+      if (!/context deadline exceeded/.test(String(error)) || attempt === LEAVE_ATTEMPTS) throw error;
+    }
+  }
 }
 
 /** The state once it is not on its way any more; waits 20 s at most. */

@@ -1,3 +1,4 @@
+import type Dockerode from "dockerode";
 import type { TerraceError } from "../core/errors.ts";
 
 /** What was done to a node, in this order. Empty where it was as the file says already. */
@@ -36,4 +37,8 @@ export interface JoinOptions {
   signal: AbortSignal;
   /** One line of progress about a node. */
   report(node: string, line: string): void;
+  /** Does what changes the Swarm, of which it gets a manager, while nobody else changes the platform. */
+  alone: Alone;
 }
+
+export type Alone = <T>(docker: Dockerode, work: (signal: AbortSignal) => Promise<T>) => Promise<T>;

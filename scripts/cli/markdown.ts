@@ -1,38 +1,49 @@
-import type { Action, PropertyChange } from "../../modules/engine/index.ts";
 import { allChanges, isEmpty, type Plan } from "../../stacks/model.ts";
-import { counts } from "./show-plan.ts";
+import { counts, faultsOf, propertyLine, remark, SIGN, shownProperties, unplanned, volumeLine } from "./show-plan.ts";
 
-const MARK: Record<Action, string> = { create: "+", update: "~", delete: "-" };
-
-/** A plan as a comment for a merge request: the counts, and each stack folded. */
+/** A plan as a comment for a merge request: the counts, each stack folded, the sites that cannot be planned, and warnings. */
 export function planMarkdown(plan: Plan): string {
-  if (isEmpty(plan)) return `### Terrace: no changes for ${plan.platform.name}\n`;
+  const faults = faultsOf(plan).map(({ site, message, code }) => {
+    return `${message.startsWith(`${site}: `) ? "" : `${site}: `}${message} (${code})`;
+  });
+  const parts = [
+    ...changesByStack(plan),
+    ...(faults.length === 0 ? [] : [`Cannot be planned, and left as they are:\n\n${block("text", faults)}`]),
+    ...(plan.warnings.length === 0 ? [] : [`Warnings:\n\n${block("text", plan.warnings)}`]),
+  ];
+  return `${[`### Terrace: ${heading(plan)} for ${plan.platform.name}`, ...parts].join("\n\n")}\n`;
+}
+
+function heading(plan: Plan): string {
+  const told = [
+    isEmpty(plan) ? "" : counts(plan, "to create", "to update", "to delete"),
+    faultsOf(plan).length === 0 ? "" : unplanned(plan),
+  ].filter(Boolean);
+  if (told.length > 0) return told.join("; ");
+  return plan.warnings.length === 0 ? "no changes" : "nothing to change, but warnings";
+}
+
+function changesByStack(plan: Plan): string[] {
   const stacks = new Map<string, string[]>();
   const add = (stack: string, lines: string[]) => stacks.set(stack, [...(stacks.get(stack) ?? []), ...lines]);
-  for (const { stack, action, kind, name, reason, restarts, properties } of allChanges(plan)) {
-    const remark = [reason === "drift" ? "changed by hand" : "", restarts ? "replaces tasks" : ""]
-      .filter(Boolean)
-      .join(", ");
-    const lines = action === "update" ? properties.map(property) : [];
-    add(stack, [`${MARK[action]} ${action} ${kind} ${name}${remark === "" ? "" : ` (${remark})`}`, ...lines]);
+  for (const change of allChanges(plan)) {
+    const { stack, action, kind, name } = change;
+    const why = remark(change);
+    const lines = shownProperties(change).map((property) => `    ${propertyLine(property)}`);
+    add(stack, [`${SIGN[action]} ${action} ${kind} ${name}${why === "" ? "" : ` (${why})`}`, ...lines]);
   }
+  for (const volume of plan.volumes) add(volume.stack, [volumeLine(volume)]);
   for (const { site, action, changes } of plan.routes) {
-    add("routes", [`${MARK[action]} ${action} ${site}`, ...(action === "delete" ? [] : changes.map(property))]);
+    const lines = action === "delete" ? [] : changes.map((change) => `    ${propertyLine(change)}`);
+    add("routes", [`${SIGN[action]} ${action} ${site}`, ...lines]);
   }
-  const folded = [...stacks].map(
-    ([stack, lines]) =>
-      `<details><summary>${stack}</summary>\n\n\`\`\`diff\n${lines.map(fence).join("\n")}\n\`\`\`\n</details>`,
+  return [...stacks].map(
+    ([stack, lines]) => `<details><summary>${stack}</summary>\n\n${block("diff", lines)}\n</details>`,
   );
-  return `### Terrace: ${counts(plan, "to create", "to update", "to delete")} for ${plan.platform.name}\n\n${[...folded, ...plan.warnings.map((warning) => `> Warning: ${fence(warning)}`)].join("\n\n")}\n`;
 }
 
-function property({ path, before, after }: PropertyChange): string {
-  const show = (value: unknown) =>
-    value === undefined ? "(none)" : typeof value === "string" ? value : JSON.stringify(value);
-  return `    ${path}: ${show(before)} → ${show(after)}`;
-}
-
-/** Values come from files and from the cluster: none may close the block that it stands in. */
-function fence(line: string): string {
-  return line.replaceAll("```", "'''").replaceAll("\n", " ");
+/** Texts come from files and from the cluster: none may close the block that it stands in, nor be read as Markdown. */
+function block(language: string, lines: string[]): string {
+  const safe = lines.map((line) => line.replaceAll("```", "'''").replaceAll(/[\r\n]+/g, " "));
+  return `\`\`\`${language}\n${safe.join("\n")}\n\`\`\``;
 }

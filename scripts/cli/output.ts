@@ -72,8 +72,8 @@ export function printFaults(faulty: { site: string; fault: TerraceError | undefi
   }
 }
 
-/** An error as machines get it. */
+/** An error as machines get it; what does not apply is absent. */
 export function errorJson(error: TerraceError): object {
-  const { code, message, where, why, next } = error;
-  return { code, message, where, why, next };
+  const { code, reason, rolledBack, message, where, why, next } = error;
+  return { code, reason, rolledBack, message, where, why, next };
 }

@@ -8,19 +8,21 @@ export const poolUp: Command = {
   summary: "Make, join and set all servers as platform.yaml says",
   details:
     "Virtual servers are made first, where the driver makes them. Then each server gets Docker Engine, joins the Swarm in its role, and gets its labels and availability; a node that left the file is drained and removed. Doing it again changes nothing. One server that fails stops no other.",
-  options: [OPTION.env, OPTION.yes, OPTION.json],
+  options: [OPTION.env, OPTION.yes, OPTION.wait, OPTION.noWait, OPTION.json],
   examples: [
     { line: "terrace pool up", says: "show what would change, ask, do it" },
     { line: "terrace pool up --yes", says: "in CI" },
   ],
   async run(input) {
-    const [{ openWorkspace }, { planPool, poolUp: carryOut }, { agreed, interruptible }, { showPoolPlan }] =
+    const [{ openWorkspace }, { planPool, poolUp: carryOut }, { agreed, interruptible }, { waitOf }, { showPoolPlan }] =
       await Promise.all([
         import("../cli/workspace.ts"),
         import("../../stacks/pool/up.ts"),
         import("../cli/interact.ts"),
+        import("../cli/waiting.ts"),
         import("./plan.ts"),
       ]);
+    const wait = waitOf(input);
     const { root, platform } = await openWorkspace(input, "platform");
     if (platform.pool.driver === "local") {
       throw new TerraceError("TERRACE_POOL_LOCAL", "the pool is this machine: there are no servers to join", {
@@ -36,7 +38,7 @@ export const poolUp: Command = {
         note("Nothing was done.");
         return EXIT.failed;
       }
-      return tell(await carryOut(plan, request), flag(input, "json"));
+      return tell(await carryOut(plan, request, wait), flag(input, "json"));
     });
   },
 };

@@ -41,7 +41,7 @@ export async function restoreAll(input: Input): Promise<ExitCode> {
 
 /** All sites are meant, whole. */
 function refuseOthers(input: Input): void {
-  const other = ["volume", "path", "as"].find((name) => text(input, name) !== undefined);
+  const other = ["volume", "path", "as", "files"].find((name) => text(input, name) !== undefined);
   const alone = ["list", "database"].find((name) => flag(input, name));
   const [site] = input.arguments;
   const what = site ?? (other === undefined && alone === undefined ? undefined : `--${other ?? alone}`);

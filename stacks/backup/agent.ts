@@ -2,8 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
 import {
   type BackupEntry,
+  type BackupHistory,
   type BackupList,
+  FOLLOWING,
+  type FollowingAction,
   isDue,
+  isFollowingDue,
   JOB_ACTION,
   repositoryJob,
   SCHEDULED,
@@ -13,16 +17,17 @@ import { TerraceError } from "../../modules/core/errors.ts";
 import { LABEL } from "../../modules/core/labels.ts";
 import { get, type RawService } from "../../modules/docker/index.ts";
 import { objectName, siteStack } from "../../modules/names/index.ts";
+import { checkSite } from "./check.ts";
 import { type BackupState, emptyHistory, readBackups, writeHistory } from "./cluster.ts";
 import { proveSite } from "./prove.ts";
-import { type BackupContext, backupSite, checkSite, job, withSite } from "./run.ts";
+import { type BackupContext, backupSite, followBackup, job, withRepository } from "./run.ts";
 
 /** How often the agent looks for what is due, in ms. */
 const LOOK = 20_000;
 
 interface Work {
   entry: BackupEntry;
-  action: ScheduledAction;
+  action: ScheduledAction | FollowingAction;
 }
 
 /**
@@ -47,11 +52,8 @@ async function look(context: Omit<BackupContext, "reason" | "noWait" | "limit">,
   if (state.list === undefined) return;
   const list = state.list;
   await welcome(docker, list, state);
-  for (const site of await sitesWithJobs(docker, platform)) {
-    // A job that somebody watches is let be: its site is locked.
-    const reason = `backup agent: clear ${site}`;
-    if (!running.has(site)) start(running, site, "", clear({ ...context, reason, ...PATIENCE }, site));
-  }
+  const proving = [...state.histories.values()].filter(({ history }) => history.proving !== undefined);
+  const begun = [...(await sitesWithJobs(docker, platform)), ...proving.map(({ history }) => history.site)];
   const nodes = await nodesOf(docker, platform);
   for (const { entry, action } of dueWork(list, state, new Date())) {
     const node = nodes.get(entry.site) ?? "";
@@ -59,6 +61,11 @@ async function look(context: Omit<BackupContext, "reason" | "noWait" | "limit">,
     if (running.has(entry.site) || busy >= list.parallel) continue;
     const reason = `backup agent: ${action} ${entry.site}`;
     start(running, entry.site, node, perform({ ...context, reason, ...PATIENCE }, entry.site, action));
+  }
+  // Whatever is run for a site clears it first. What somebody watches is let be: its site is locked.
+  for (const site of new Set(begun)) {
+    const reason = `backup agent: clear ${site}`;
+    if (!running.has(site)) start(running, site, "", clear({ ...context, reason, ...PATIENCE }, site));
   }
 }
 
@@ -75,23 +82,33 @@ async function sitesWithJobs(docker: Dockerode, platform: string): Promise<strin
   return services.flatMap(({ Spec }) => Spec.Labels?.[LABEL.site] ?? []);
 }
 
-/** Removes what a killed run left of a site: its job, and the lock that this had in the repository. */
+/** Removes what a killed run left of a site: its job, its proof, and the lock that it had in the repository. */
 function clear(context: BackupContext, site: string): Promise<void> {
   return quietly(context, `${site}: clearing up`, () =>
-    withSite(context, site, async (session) => {
-      if (session.cleared) await job(session, repositoryJob("list", session), session.list.repository);
-    }),
+    withRepository(
+      context,
+      site,
+      () => ({ site }),
+      async (session) => {
+        if (session.cleared) await job(session, repositoryJob("list", session), session.list.repository);
+      },
+    ),
   );
 }
 
 /** What is due now: backups first, then what rests on them. Pure. */
 export function dueWork(list: BackupList, { histories }: BackupState, now: Date): Work[] {
-  return SCHEDULED.flatMap((action) =>
+  type Test = (entry: BackupEntry, history: BackupHistory) => boolean;
+  const of = (action: Work["action"], due: Test): Work[] =>
     list.sites.flatMap((entry) => {
       const history = histories.get(entry.site)?.history;
-      return history !== undefined && isDue(entry, list, action, history, now) ? [{ entry, action }] : [];
-    }),
+      return history !== undefined && due(entry, history) ? [{ entry, action }] : [];
+    });
+  const [backups, ...others] = SCHEDULED.map((action) =>
+    of(action, (entry, history) => isDue(entry, list, action, history, now)),
   );
+  const following = FOLLOWING.map((action) => of(action, (_, history) => isFollowingDue(list, action, history, now)));
+  return [backups ?? [], ...following, ...others].flat();
 }
 
 /** From its first sight on a site is looked after: what comes due from now on is missed where it does not happen. */
@@ -115,10 +132,12 @@ async function nodesOf(docker: Dockerode, platform: string): Promise<Map<string,
   );
 }
 
-async function perform(context: BackupContext, site: string, action: ScheduledAction): Promise<void> {
+async function perform(context: BackupContext, site: string, action: Work["action"]): Promise<void> {
   await quietly(context, `${site}: ${action}`, async () => {
     const runs = await {
       backup: () => backupSite(context, site),
+      copy: () => followBackup(context, site, "copy"),
+      retention: () => followBackup(context, site, "retention"),
       check: async () => [await checkSite(context, site)],
       prove: async () => [await proveSite(context, site)],
     }[action]();

@@ -26,12 +26,12 @@ export interface BesideRequest {
  * Finds the backup and makes sure that nothing of the copy's name is here yet, unless an earlier run of the same made it. The name is
  * the copy's from then on.
  *
- * @throws TerraceError `TERRACE_SITE_EXISTS`, `TERRACE_NO_BACKUP`
+ * @throws TerraceError `TERRACE_SITE_EXISTS`, `TERRACE_NO_DATA`, `TERRACE_NO_BACKUP`
  */
 export function prepareBeside(context: BackupContext, { site, name, at }: BesideRequest): Promise<StoredBackup> {
   return withSite(context, site, async (session) => {
     if (!hasData(session.entry)) {
-      throw new TerraceError("TERRACE_NO_BACKUP", `${site} has no volume and no database to restore beside it`, {
+      throw new TerraceError("TERRACE_NO_DATA", `${site} has no volume and no database to restore beside it`, {
         why: "all of it comes from its file and its pages in the checkout",
         exitCode: 2,
       });

@@ -8,12 +8,13 @@ import { Secret } from "../../modules/core/secret.ts";
 import { call, destroyObject, findSecret, runJob } from "../../modules/docker/index.ts";
 import { acquireLock } from "../../modules/engine/index.ts";
 import { objectName } from "../../modules/names/index.ts";
+import { secondPlace } from "./check.ts";
 import { readBackups, readKeys, requireList } from "./cluster.ts";
 import { repositoryFault } from "./restore.ts";
 import { type BackupContext, job, withRepository } from "./run.ts";
 
-/** A site can't have this name: whoever changes the key is alone. */
-const LOCK = "backup-_keys";
+/** A site can't have this name: whoever changes the key is alone. It sorts before all sites, and locks are taken in that order. */
+const LOCK = "backup--keys";
 const NEXT = `${PASSWORD}-next`;
 
 /**
@@ -140,31 +141,18 @@ function onRepository(context: BackupContext, site: string, step: "add" | "remov
     );
     if (!strict && fault !== undefined && LEFT.has(fault.reason)) return false;
     if (fault !== undefined) throw repositoryFault(site, fault);
-    if (session.list.copy !== undefined) {
-      const copy = {
-        ...session,
-        list: { ...session.list, repository: session.list.copy },
-        credentials: copyCredentials(session.credentials),
-      };
+    const copy = secondPlace(session);
+    if (copy !== undefined) {
       const { fault: second } = await job(
-        session,
+        copy,
         repositoryJob("keys", copy, { env: { STEP: step } }),
-        session.list.copy,
+        copy.list.repository,
       );
       // A copy that was never made has no key to change.
       if (second !== undefined && second.reason !== "missing") throw repositoryFault(site, second);
     }
     return true;
   });
-}
-
-/** What the second place asks for, under the names of a first one; S3 keys and an authority's certificate may be one for both. */
-function copyCredentials<T extends { file: string }>(credentials: T[]): T[] {
-  const second = credentials
-    .filter(({ file }) => file.startsWith("COPY_"))
-    .map((each) => ({ ...each, file: each.file.slice("COPY_".length) }));
-  const shared = credentials.filter(({ file }) => /^(AWS_|CA_CERT$)/.test(file));
-  return [...shared.filter(({ file }) => !second.some((each) => each.file === file)), ...second];
 }
 
 async function replaceSecret(docker: Dockerode, platform: string, part: string, value: Secret): Promise<void> {

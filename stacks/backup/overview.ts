@@ -130,9 +130,12 @@ function faultsOf(list: BackupList, entry: BackupEntry, history: BackupHistory, 
     const run = lastRun(history, action);
     return run === undefined || run.ok ? [] : [failure(run)];
   });
-  const late = lateSince(entry, list, history, now);
-  if (late === undefined) return failed;
-  return [...failed, `late: no good backup since the one due at ${minute(late.toISOString())}`];
+  const late = (["backup", "prove"] as const).flatMap((action) => {
+    const since = lateSince(entry, list, action, history, now);
+    const what = action === "prove" ? "proof by restore" : "backup";
+    return since === undefined ? [] : [`late: no good ${what} since the one due at ${minute(since.toISOString())}`];
+  });
+  return [...failed, ...late];
 }
 
 function failure({ action, reason, says, ended }: BackupRun): string {

@@ -1,4 +1,4 @@
-import type { LiveDatabase } from "../../modules/backup/index.ts";
+import type { LiveDatabase, Proving } from "../../modules/backup/index.ts";
 import { LABEL } from "../../modules/core/labels.ts";
 import { DATABASE_HOST, DATABASE_PART } from "../../modules/database/index.ts";
 import { loginOf } from "../../modules/database/login.ts";
@@ -6,7 +6,7 @@ import { call, destroyObject, findSecret, get, removeJob } from "../../modules/d
 import { namespaceOf, objectName, siteStack } from "../../modules/names/index.ts";
 import { volumeObject } from "../../modules/serve/index.ts";
 import { serviceNamed } from "./cluster.ts";
-import type { Session } from "./run.ts";
+import type { RepositorySession, Session } from "./run.ts";
 import { removeVolumes } from "./volumes.ts";
 
 /** Names of all that a proof makes. They follow from the site's, so that what a killed proof left is found by the next one. */
@@ -20,6 +20,18 @@ export interface Proof {
   databaseVolume: string;
 }
 
+export function proofOf(platform: string, site: string, { volumes }: Pick<Proving, "volumes">): Proof {
+  const name = (part: string) => objectName(platform, "backup", `proof-${site}-${part}`);
+  return {
+    site,
+    network: name("net"),
+    volumes: volumes.map((volume) => ({ volume, proof: name(`v-${volume.replace("@", "")}`) })),
+    web: name("web"),
+    database: name("db"),
+    databaseVolume: name("dbv"),
+  };
+}
+
 interface Spec {
   Name: string;
   Labels?: Record<string, string>;
@@ -30,6 +42,7 @@ interface Spec {
       Labels?: Record<string, string>;
       Mounts?: { Type: string; Source?: string; Target: string; ReadOnly?: boolean; VolumeOptions?: object }[];
       Secrets?: { SecretName: string; SecretID: string; File: object }[];
+      Healthcheck?: { Interval?: number; Retries?: number };
     };
     Networks?: { Target: string; Aliases?: string[] }[];
     Resources?: { Limits?: object; Reservations?: object };
@@ -63,7 +76,12 @@ function cloneOf(
     Labels: { ...labels, "terrace.proof": session.entry.site },
     TaskTemplate: {
       ...task,
-      ContainerSpec: { ...container, Labels: labels, Mounts: mounts },
+      ContainerSpec: {
+        ...container,
+        Labels: labels,
+        Mounts: mounts,
+        Healthcheck: container.Healthcheck && impatient(container.Healthcheck),
+      },
       Networks: [{ Target: network, Aliases: [alias] }],
       Resources: { Limits: task.Resources?.Limits ?? {} },
       // Where the volumes of the proof are.
@@ -71,6 +89,14 @@ function cloneOf(
     },
     Mode: { Replicated: { Replicas: 1 } },
   };
+}
+
+const SECOND = 1e9;
+
+/** A check that is made each second, and fails no sooner: nobody else waits for these containers, but the proof does. */
+function impatient(check: { Interval?: number; Retries?: number }) {
+  const { Interval = 30 * SECOND, Retries = 3 } = check;
+  return { ...check, Interval: SECOND, Retries: Retries * Math.max(1, Math.ceil(Interval / SECOND)) };
 }
 
 async function create({ context }: Session, spec: Spec): Promise<string> {
@@ -143,7 +169,7 @@ async function secretRef({ context }: Session, name: string): Promise<{ name: st
 }
 
 /** Removes all that a proof made; what is not there is fine. */
-export async function removeProof(session: Session, proof: Proof): Promise<void> {
+export async function removeProof(session: RepositorySession, proof: Proof): Promise<void> {
   const { docker } = session.context;
   for (const name of [proof.web, proof.database]) await removeJob(docker, name);
   const networks = await get<{ Id: string; Name: string }[]>(docker, "/networks", {
@@ -154,5 +180,6 @@ export async function removeProof(session: Session, proof: Proof): Promise<void>
       await destroyObject(docker, { kind: "network", name: Name, id: Id }, AbortSignal.timeout(60_000));
     }
   }
-  await removeVolumes(session, [...proof.volumes.map(({ proof: name }) => name), proof.databaseVolume]);
+  const volumes = [...proof.volumes.map(({ proof: name }) => name), proof.databaseVolume];
+  if (!(await removeVolumes(session, volumes))) throw new Error("volumes of the proof were left on the site's node");
 }

@@ -12,8 +12,8 @@ import {
 } from "../../modules/backup/index.ts";
 import { LABEL } from "../../modules/core/labels.ts";
 import { call, converge, type JobMount } from "../../modules/docker/index.ts";
-import { objectName } from "../../modules/names/index.ts";
-import { cloneDatabase, cloneSite, type Proof, removeProof } from "./proof.ts";
+import { writeHistory } from "./cluster.ts";
+import { cloneDatabase, cloneSite, type Proof, proofOf, removeProof } from "./proof.ts";
 import { choose } from "./restore.ts";
 import { type BackupContext, job, recorded, type Session, withSite } from "./run.ts";
 import { contentVolume, removeVolumes } from "./volumes.ts";
@@ -30,28 +30,27 @@ export function proveSite(context: BackupContext, site: string): Promise<BackupR
   return withSite(context, site, (session) =>
     recorded(session, "prove", async () => {
       const from = await choose(session, { site, at: undefined });
-      const proof = proofOf(session);
+      const proof = await note(session);
       await removeProof(session, proof);
       try {
         return { backup: from.backup, ...(await prove(session, proof, from)) };
       } finally {
         await removeProof(session, proof);
+        const { proving: _over, ...history } = session.history;
+        session.history = history;
       }
     }),
   );
 }
 
-function proofOf({ context, entry }: Session): Proof {
-  const name = (part: string) => objectName(context.platform, "backup", `proof-${entry.site}-${part}`);
+/** Whoever has the site next finds by this what a proof left that was killed, and removes it. */
+async function note(session: Session): Promise<Proof> {
+  const { context, entry } = session;
   const volumes = [...entry.volumes, ...(entry.content ? ["@content"] : [])];
-  return {
-    site: entry.site,
-    network: name("net"),
-    volumes: volumes.map((volume) => ({ volume, proof: name(`v-${volume.replace("@", "")}`) })),
-    web: name("web"),
-    database: name("db"),
-    databaseVolume: name("dbv"),
-  };
+  const proving = { began: new Date().toISOString(), volumes };
+  session.history = { ...session.history, proving };
+  await writeHistory(context.docker, context.platform, session.history);
+  return proofOf(context.platform, entry.site, proving);
 }
 
 type Found = Pick<BackupRun, "bytes" | "files" | "tables"> & { fault?: Verdict | undefined };

@@ -3,6 +3,7 @@ import {
   type BackupEntry,
   type BackupRun,
   chooseBackup,
+  hasData,
   type LiveDatabase,
   loadJob,
   type RestoreAsk,
@@ -54,10 +55,11 @@ export function listBackups(context: BackupContext, site: string): Promise<Store
  * Puts a site's data back as a backup has it. What can be done beside the site is done while it serves: reading, decrypting, verifying
  * its volumes. It stops for the moments in which the restored files take their place, and for the load of its database.
  *
- * @throws TerraceError `TERRACE_NO_BACKUP`, `TERRACE_RESTORE_FAILED`
+ * @throws TerraceError `TERRACE_NO_DATA`, `TERRACE_NO_BACKUP`, `TERRACE_RESTORE_FAILED`
  */
 export function restoreSite(context: BackupContext, request: RestoreRequest): Promise<Restored> {
   return withSite(context, request.site, async (session) => {
+    requireData(session.entry);
     const from = await choose(session, request);
     const what = whatToRestore(session, request, from);
     const safety = request.safety ? await safetyBackup(session) : undefined;
@@ -83,6 +85,17 @@ export interface Destination {
 
 function originalOf({ entry, constraints, live }: Session): Destination {
   return { site: entry.site, constraints, database: live.database, nfs: entry.nfs };
+}
+
+/** A site of pages alone has nothing in the cluster that a backup could be put into. */
+function requireData(entry: BackupEntry): void {
+  if (hasData(entry)) return;
+  const { site, content } = entry;
+  throw new TerraceError("TERRACE_NO_DATA", `${site} has no volume and no database to restore`, {
+    why: `${content ? "its pages come from its folder" : "all of it comes from its file"} in the checkout, by \`terrace up\``,
+    next: `take that out of version control; or out of a backup: terrace restore ${site} --files DIR`,
+    exitCode: 2,
+  });
 }
 
 export interface What {
@@ -120,7 +133,15 @@ function whatToRestore(session: Session, { volume, path, database }: RestoreRequ
       why: live.database === undefined ? "the site has no database" : `the backup ${from.backup} holds none`,
     });
   }
-  return database ? { volumes: [], path: "", database } : { volumes: entry.volumes, path: "", database: hasDatabase };
+  if (database) return { volumes: [], path: "", database };
+  if (entry.volumes.length === 0 && !hasDatabase) {
+    throw new TerraceError("TERRACE_NO_BACKUP", `the backup ${from.backup} of ${site} holds no dump of its database`, {
+      why: "the site has no volume, so there is nothing to restore",
+      next: `another one may hold it: terrace restore ${site} --list`,
+      exitCode: 2,
+    });
+  }
+  return { volumes: entry.volumes, path: "", database: hasDatabase };
 }
 
 function cleanPath(path: string): string {
@@ -296,7 +317,7 @@ export function repositoryFault(site: string, { reason, says }: Verdict): Terrac
 
 export function restoreFault(
   site: string,
-  { says, reason }: Pick<BackupRun, "says" | "reason">,
+  { says, reason }: Pick<BackupRun, "says" | "reason"> | Verdict,
   safety: string | undefined,
 ): TerraceError {
   return new TerraceError("TERRACE_RESTORE_FAILED", `${site} could not be restored: ${says}`, {

@@ -8,18 +8,22 @@ import {
   type BackupList,
   type BackupRun,
   backupJob,
+  type FollowingAction,
   foreignUntil,
   hasData,
   hasRepository,
+  isFollowingDue,
   JOB_ACTION,
   type JobContext,
   jobFault,
   jobName,
   judgeBackup,
+  killedProof,
   killedRun,
   type LiveSite,
   lastBackup,
   littleIn,
+  type Proving,
   repositoryJob,
   retentionJob,
   type Target,
@@ -39,7 +43,8 @@ import {
   serviceNamed,
   writeHistory,
 } from "./cluster.ts";
-import { contentName, contentVolume, placeOf, removeVolume, removeVolumes } from "./volumes.ts";
+import { proofOf, removeProof } from "./proof.ts";
+import { clearFiles, contentName, contentVolume, placeOf, removeVolume, removeVolumes } from "./volumes.ts";
 
 /** What all work on backups needs. */
 export interface BackupContext {
@@ -61,7 +66,7 @@ export interface RepositorySession extends JobContext {
   list: BackupList;
   live: LiveSite;
   history: BackupHistory;
-  /** Whether a killed run had left its job. */
+  /** Whether a killed run had left its job, or its proof. */
   cleared: boolean;
 }
 
@@ -102,36 +107,63 @@ export async function withRepository<E extends RepositorySession["entry"], T>(
     ]);
     const list = requireList(state, platform);
     const entry = entryOf(list);
-    const { history, cleared } = await clearKilled(context, site, state.histories.get(site)?.history);
     const bound = live.constraints.length > 0 ? live.constraints : (live.database?.constraints ?? []);
     const constraints = bound.length > 0 ? bound : await placeOf(docker, list);
-    const known = { list, entry, live, history, constraints, cleared, ...keys };
-    return await work({ context: { ...context, signal }, ...known });
+    const known = state.histories.get(site)?.history;
+    const history = known ?? emptyHistory(site, new Date());
+    const session = {
+      context: { ...context, signal },
+      list,
+      entry,
+      live,
+      history,
+      constraints,
+      cleared: false,
+      ...keys,
+    };
+    await clearKilled(session, known);
+    return await work(session);
   } finally {
     await lock.release();
   }
 }
 
 /**
- * Removes what a run left that was killed, and remembers that: whoever watched its job is gone, for this run has the lock now. Returns
- * the site's history, which begins with the first look at the site.
+ * Removes what a run left that was killed, and remembers that: whoever watched its job is gone, for this run has the lock now. A
+ * site's history begins with the first look at it.
  */
-async function clearKilled(
-  { docker, platform, report }: BackupContext,
-  site: string,
-  known: BackupHistory | undefined,
-): Promise<{ history: BackupHistory; cleared: boolean }> {
-  let history = known ?? emptyHistory(site, new Date());
+async function clearKilled(session: RepositorySession, known: BackupHistory | undefined): Promise<void> {
+  const { context, entry } = session;
+  const { docker, platform, report } = context;
+  const { site } = entry;
   const left = await serviceNamed(docker, jobName(platform, site));
   if (left !== undefined) {
     report(`${site}: remove the job of a run that was killed`);
     await removeJob(docker, jobName(platform, site));
     await removeVolume(docker, contentName(platform, site));
     const killed = killedRun(left.Spec.Labels?.[JOB_ACTION], left.CreatedAt, new Date());
-    if (killed !== undefined) history = addRun(history, killed);
+    if (killed !== undefined) session.history = addRun(session.history, killed);
   }
-  if (history !== known) await writeHistory(docker, platform, history);
-  return { history, cleared: left !== undefined };
+  await clearFiles(docker, platform, site);
+  const proof = session.history.proving;
+  if (proof !== undefined) await clearProof(session, proof);
+  session.cleared = left !== undefined || (proof !== undefined && session.history.proving === undefined);
+  if (session.history !== known) await writeHistory(docker, platform, session.history);
+}
+
+/** What cannot be removed just now keeps its note, and keeps nobody from a backup. */
+async function clearProof(session: RepositorySession, left: Proving): Promise<void> {
+  const { report, platform } = session.context;
+  const { site } = session.entry;
+  report(`${site}: remove what a proof left that was killed`);
+  try {
+    await removeProof(session, proofOf(platform, site, left));
+  } catch (error) {
+    report(`${site}: it could not be removed: ${error instanceof Error ? error.message : String(error)}`);
+    return;
+  }
+  const { proving: _over, ...history } = session.history;
+  session.history = addRun(history, killedProof(left, new Date()));
 }
 
 /** A backup of one site, and where it is good what follows it: a copy, and the removal of what is kept no longer. */
@@ -228,18 +260,19 @@ async function retain(session: Session): Promise<{ fault?: Verdict | undefined }
   return { fault: (await job(session, retentionJob(session, session.entry.keep), session.list.repository)).fault };
 }
 
-async function copy(session: Session): Promise<{ fault?: Verdict | undefined }> {
-  const { list } = session;
-  return { fault: (await job(session, repositoryJob("copy", session), list.copy, true)).fault };
+async function copy(session: Session): Promise<Partial<BackupRun> & { fault?: Verdict | undefined }> {
+  const { copy: target } = session.list;
+  const place = target === undefined ? {} : { place: targetText(target) };
+  return { ...place, fault: (await job(session, repositoryJob("copy", session), target, true)).fault };
 }
 
-/** Reads every byte of a site's repository. */
-export function checkSite(context: BackupContext, site: string): Promise<BackupRun> {
-  return withSite(context, site, (session) =>
-    recorded(session, "check", async () => ({
-      fault: (await job(session, repositoryJob("check", session), session.list.repository)).fault,
-    })),
-  );
+/** What follows a backup, where that did not happen or failed; nothing where somebody has done it meanwhile. */
+export function followBackup(context: BackupContext, site: string, action: FollowingAction): Promise<BackupRun[]> {
+  return withSite(context, site, async (session) => {
+    const work = { copy, retention: retain }[action];
+    if (!isFollowingDue(session.list, action, session.history, new Date())) return [];
+    return [await recorded(session, action, () => work(session))];
+  });
 }
 
 /** Runs a job on a site's repository. A local folder that is not there yet is made, where `create` is set. */

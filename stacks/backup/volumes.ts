@@ -4,7 +4,7 @@ import { LABEL } from "../../modules/core/labels.ts";
 import { call, get, type JobSpec, runJob } from "../../modules/docker/index.ts";
 import { objectName, siteStack } from "../../modules/names/index.ts";
 import { homeOf } from "../../modules/pool/index.ts";
-import type { Session } from "./run.ts";
+import type { RepositorySession, Session } from "./run.ts";
 
 /** Where the pages are in the image of a static site. */
 const PAGES = "/srv/www";
@@ -36,7 +36,7 @@ export async function placeOf(
 }
 
 /** Whether the work on a site is done on the very node whose engine is asked. */
-async function isHere({ context: { docker }, constraints }: Session): Promise<boolean> {
+export async function isHere({ context: { docker }, constraints }: RepositorySession): Promise<boolean> {
   if (constraints.length === 0) return true;
   const { Swarm } = await get<{ Swarm: { NodeID: string } }>(docker, "/info");
   const { ID, Spec } = await get<Node>(docker, `/nodes/${Swarm.NodeID}`);
@@ -47,6 +47,24 @@ async function isHere({ context: { docker }, constraints }: Session): Promise<bo
 /** Holds a static site's pages while they are read. */
 export function contentName(platform: string, site: string): string {
   return objectName(platform, siteStack(site), "backup-content");
+}
+
+/** Holds a part of what a backup has of a site's files while it is given out. */
+export function filesName(platform: string, site: string, part: "site" | "content"): string {
+  return objectName(platform, "backup", `files-${site}-${part}`);
+}
+
+/** The container of the moment from which Docker gives these files out. */
+export function filesContainer(platform: string, site: string): string {
+  return objectName(platform, "backup", `files-${site}`);
+}
+
+/** Removes what was made to give files out, which is always on the node that was asked; what is not there is fine. */
+export async function clearFiles(docker: Dockerode, platform: string, site: string): Promise<void> {
+  await call(docker, "DELETE", `/containers/${filesContainer(platform, site)}`, { force: true }).catch((error) => {
+    if ((error as { statusCode?: number }).statusCode !== 404) throw error;
+  });
+  for (const part of ["site", "content"] as const) await removeVolume(docker, filesName(platform, site, part));
 }
 
 /**
@@ -95,12 +113,16 @@ async function fillThere(session: Session, name: string): Promise<void> {
   throw new Error(`the pages of ${entry.site} could not be read out of its image: ${fault ?? words.at(-1) ?? code}`);
 }
 
-/** Removes volumes that were made for a moment, on the node on which the work on the site is done; one that is not there is fine. */
-export async function removeVolumes(session: Session, names: string[]): Promise<void> {
+/**
+ * Removes volumes that were made for a moment, on the node on which the work on the site is done; one that is not there is fine.
+ *
+ * @returns false where another node did not do it, which is told
+ */
+export async function removeVolumes(session: RepositorySession, names: string[]): Promise<boolean> {
   const { context } = session;
   if (await isHere(session)) {
     for (const name of names) await removeVolume(context.docker, name);
-    return;
+    return true;
   }
   // Swarm removes no volume: the engine of that node does, which is asked there.
   const spec: JobSpec = {
@@ -112,11 +134,11 @@ export async function removeVolumes(session: Session, names: string[]): Promise<
     ],
   };
   const { result, words } = await runJob(context.docker, spec, { signal: context.signal, progress: () => {} });
-  if (result?.ok !== true) {
-    context.report(
-      `${session.entry.site}: volumes were left on its node: ${String(result?.words ?? words.at(-1) ?? "")}`,
-    );
-  }
+  if (result?.ok === true) return true;
+  context.report(
+    `${session.entry.site}: volumes were left on its node: ${String(result?.words ?? words.at(-1) ?? "")}`,
+  );
+  return false;
 }
 
 /** Removes a volume of this node. */

@@ -1,6 +1,7 @@
 import { TerraceError } from "../../modules/core/errors.ts";
 import { readPool } from "../../modules/docker/index.ts";
-import { connectPool, joinPool, type NodeOutcome } from "../../modules/nodes/index.ts";
+import { ALL, acquireLock, type LockRequest } from "../../modules/engine/index.ts";
+import { type Alone, connectPool, joinPool, type NodeOutcome } from "../../modules/nodes/index.ts";
 import type { Platform } from "../../modules/platform/index.ts";
 import { drivers, type Pool, withAddresses } from "../../modules/pool/index.ts";
 import { Connection, learnHostKey } from "../../modules/ssh/index.ts";
@@ -43,8 +44,17 @@ async function liveNodes(pool: Pool, root: string) {
   }
 }
 
-/** Makes the servers that are missing, and then the Swarm of all of them as the file says. */
-export async function poolUp(plan: PoolPlan, request: PoolRequest): Promise<NodeOutcome[]> {
+/**
+ * Makes the servers that are missing, and then the Swarm of all of them as the file says.
+ *
+ * @param wait whether, and for how long, it waits for whoever changes the platform
+ * @throws TerraceError `TERRACE_LOCKED`
+ */
+export async function poolUp(
+  plan: PoolPlan,
+  request: PoolRequest,
+  wait: Pick<LockRequest, "noWait" | "limit">,
+): Promise<NodeOutcome[]> {
   const { root, platform, report } = request;
   const signal = request.signal ?? new AbortController().signal;
   const join = (pool: Pool) =>
@@ -54,6 +64,7 @@ export async function poolUp(plan: PoolPlan, request: PoolRequest): Promise<Node
       encrypted: platform.networks.encrypted,
       signal,
       report: (node, line) => report(`${node}: ${line}`),
+      alone: locked({ platform: platform.name, scopes: [ALL], reason: "pool up", ...wait, signal, report }),
     });
   const { servers } = plan;
   if (servers === undefined) return join(platform.pool);
@@ -64,6 +75,18 @@ export async function poolUp(plan: PoolPlan, request: PoolRequest): Promise<Node
     await firstBoot(node, root, signal, report);
   }
   return join(pool);
+}
+
+/** Does the work under a lock; where that is taken away, the work is told to stop. */
+function locked(request: Omit<LockRequest, "docker">): Alone {
+  return async (docker, work) => {
+    const lock = await acquireLock({ ...request, docker });
+    try {
+      return await work(AbortSignal.any([request.signal, lock.lost]));
+    } finally {
+      await lock.release();
+    }
+  };
 }
 
 /** Nodes whose server is about to be deleted leave the Swarm first. */

@@ -74,11 +74,15 @@ function oneSite(results: Result[]): Chart {
 }
 
 function edge(results: Result[]): Chart {
-  const ratios = results.filter(({ what }) => what.startsWith("edge: throughput against "));
+  const named = results.map(({ what, value }) => ({
+    value,
+    place: /^edge with (\d+) sites: throughput against (.+)$/.exec(what)?.slice(1),
+  }));
+  const ratios = named.flatMap(({ value, place }) => (place === undefined ? [] : [{ value, place }]));
   return {
     title: "Throughput of the edge",
     unit: "its requests a second as a ratio to those of the same Caddy with a configuration written by hand",
-    places: ratios.map(({ what }) => what.replace("edge: throughput against ", "against ")),
+    places: ratios.map(({ place: [count, peer] }) => `against ${peer}, ${count} sites`),
     series: [{ name: "Terrace's edge", values: ratios.map(({ value }) => value) }],
     limit: { value: 0.97, name: "budget against the same work" },
   };

@@ -53,10 +53,10 @@ export async function measureDeploys(rig: Rig, only: ReadonlySet<BenchName>, rou
   if (only.has("no-change")) results.push(...(await noChange(rig, times, rounds)));
   if (only.has("memory")) {
     results.push({
-      what: "memory an idle site, whole machine",
+      what: `memory an idle site of ${rig.count}, whole machine`,
       value: median(times.machine),
       unit: "MiB",
-      note: `what the machine has less, ${rig.count} bare sites`,
+      note: "what the machine has less, bare sites",
     });
   }
   return results;

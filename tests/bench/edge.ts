@@ -44,10 +44,10 @@ export async function measureEdge(rig: Rig, rounds: number, seconds: number): Pr
       if (round > 0) one.loads.push(load);
     }
   }
-  return results(candidates, wrk);
+  return results(candidates, wrk, rig.count);
 }
 
-function results([terrace, ...others]: Candidate[], wrk: boolean): Result[] {
+function results([terrace, ...others]: Candidate[], wrk: boolean, count: number): Result[] {
   if (terrace === undefined) return [];
   const rate = ({ loads }: Candidate) => median(loads.map((load) => load.rate));
   const p99 = ({ loads }: Candidate) => median(loads.map((load) => load.p99));
@@ -56,7 +56,7 @@ function results([terrace, ...others]: Candidate[], wrk: boolean): Result[] {
   const ratios = others.map((other, index): Result => {
     const pairs = terrace.loads.map((load, round) => load.rate / (other.loads[round]?.rate ?? Number.NaN));
     return {
-      what: `edge: throughput against ${other.name}`,
+      what: `edge with ${count} sites: throughput against ${other.name}`,
       value: median(pairs),
       unit: "ratio",
       ...(index === 0 && { budget: { limit: 0.97, atLeast: true, text: ">= 0.97" } }),
@@ -65,7 +65,10 @@ function results([terrace, ...others]: Candidate[], wrk: boolean): Result[] {
   });
   const [same] = others;
   const peer = same && { name: same.name, value: p99(same) };
-  return [...ratios, { what: "edge: 99 of 100 answers within", value: p99(terrace), unit: "ms", peer }];
+  return [
+    ...ratios,
+    { what: `edge with ${count} sites: 99 of 100 answers within`, value: p99(terrace), unit: "ms", peer },
+  ];
 }
 
 async function edgeContainer(rig: Rig): Promise<{ id: string; image: string }> {

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import https from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { requirePackages } from "../support/packages.ts";
 import { runTimed } from "./measure.ts";
 
 /** What a load of kept connections saw. */
@@ -21,9 +22,10 @@ export interface Target {
 
 const CONNECTIONS = 32;
 
-/** Whether `wrk` can be used: it has to be installed, and only root can give it a hosts file of its own. */
+/** Whether `wrk` can be used: root installs it where it is missing, and only root can give it a hosts file of its own. */
 export async function hasWrk(): Promise<boolean> {
   if (process.getuid?.() !== 0) return false;
+  await requirePackages({ "/usr/bin/wrk": "wrk" }).catch(() => undefined);
   const found = await runTimed("sh", ["-c", "command -v wrk && command -v unshare"]).catch(() => undefined);
   return found?.code === 0;
 }

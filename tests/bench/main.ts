@@ -1,5 +1,7 @@
+import { execFileSync } from "node:child_process";
 import { cpus, release, totalmem } from "node:os";
 import setupDocker from "../support/docker-setup.ts";
+import { ROOT } from "../support/sources.ts";
 import { measureBackup } from "./backup.ts";
 import { measureHelp } from "./help.ts";
 import { quiet } from "./measure.ts";
@@ -53,6 +55,16 @@ async function measureAll(options: Options, results: Result[]): Promise<void> {
   took(compareSizes(results, options.sites));
 }
 
+/** What is measured: the commit, with a mark where files differ from it. */
+function version(): string {
+  const git = (...args: string[]) => execFileSync("git", args, { cwd: ROOT, encoding: "utf8", stdio: "pipe" }).trim();
+  try {
+    return `${git("rev-parse", "--short=7", "HEAD")}${git("status", "--porcelain") === "" ? "" : ", changed"}`;
+  } catch {
+    return "unknown";
+  }
+}
+
 async function main(args: string[]): Promise<void> {
   const options = parseOptions(args);
   if (options.help) return void process.stdout.write(`${USAGE}\n`);
@@ -65,7 +77,14 @@ async function main(args: string[]): Promise<void> {
   progress(`load average ${load.toFixed(2)} on ${cpus().length} cores`);
   const [cpu] = cpus();
   const sizes = { cores: cpus().length, cpu: cpu?.model, memory: totalmem() };
-  const machine = { ...sizes, kernel: release(), node: process.version, load, date: new Date().toISOString() };
+  const machine = {
+    ...sizes,
+    kernel: release(),
+    node: process.version,
+    load,
+    date: new Date().toISOString(),
+    version: version(),
+  };
   const results: Result[] = [];
   show = () => {
     process.stdout.write(`${options.json ? resultJson(results, machine) : resultTable(results)}\n`);

@@ -27,7 +27,7 @@ export async function measureMemory(rig: Rig): Promise<Result[]> {
   const proportional = median(sites.map((each) => each.proportional));
   return [
     {
-      what: "memory an idle site, shim included (PSS)",
+      what: `memory an idle site of ${rig.count}, shim included (PSS)`,
       value: proportional,
       unit: "MiB",
       budget: { limit: 20, text: "<= 20 MB" },
@@ -35,7 +35,7 @@ export async function measureMemory(rig: Rig): Promise<Result[]> {
       note: `median of ${sites.length} sites; shared pages counted in parts`,
     },
     {
-      what: "memory an idle site, shim included (RSS)",
+      what: `memory an idle site of ${rig.count}, shim included (RSS)`,
       value: median(sites.map((each) => each.resident)),
       unit: "MiB",
       note: "shared pages counted again for every process",

@@ -8,6 +8,7 @@ import { median, repeat, timed } from "./measure.ts";
 import type { Result } from "./report.ts";
 import type { Rig } from "./rig.ts";
 import { page, siteYaml, writeSites } from "./sites.ts";
+import { describeSteps, watchSteps } from "./steps.ts";
 
 interface Deployed {
   /** ms from the file's being saved to the first right answer over TLS. */
@@ -23,10 +24,15 @@ export async function measureAdd(rig: Rig, rounds: number): Promise<Result[]> {
   const added = await repeat(rounds, async (round) => {
     const site = `new${round}`;
     await writeSites(rig.workspace.folder, [site]);
-    return upUntil(rig, site, "first edition", () => save(rig, `site-configs/${site}.yaml`, siteYaml(site)));
+    const steps = await watchSteps(rig, site);
+    const times = await upUntil(rig, site, "first edition", () =>
+      save(rig, `site-configs/${site}.yaml`, siteYaml(site)),
+    );
+    return { ...times, steps: steps() };
   });
   const value = median(added.map(({ answers }) => answers));
-  const note = `median of ${rounds}; the command ends after ${Math.round(median(added.map(({ ended }) => ended)))} ms`;
+  const way = describeSteps(added.map(({ steps }) => steps));
+  const note = `median of ${rounds}; ${way}; the command ends after ${Math.round(median(added.map(({ ended }) => ended)))} ms`;
   return [
     {
       what: `one new site beside ${rig.count}: saved -> HTTPS 200`,

@@ -1,7 +1,18 @@
 import { parseArgs } from "node:util";
 
 /** What can be measured, in the order in which it is. */
-export const BENCHES = ["help", "plan", "deploy", "no-change", "add", "change", "memory", "edge", "backup"] as const;
+export const BENCHES = [
+  "help",
+  "plan",
+  "deploy",
+  "no-change",
+  "add",
+  "change",
+  "steady",
+  "memory",
+  "edge",
+  "backup",
+] as const;
 export type BenchName = (typeof BENCHES)[number];
 
 export interface Options {
@@ -25,7 +36,8 @@ export interface Options {
 
 export const USAGE = `npm run bench -- [options]
   --only NAMES    only these, with commas: ${BENCHES.join(", ")}
-  --sites N,M     so many sites on the real engine (default 15); with two numbers the cost of one site is compared
+  --sites N,M     so many sites on the real engine (default 15); with two numbers the cost of one site is compared;
+                  steady needs 12
   --full          also plan 10,000 sites against the simulated API, and restore 5,000 MiB (takes 25 GB of disk)
   --rounds N      how often each timing is taken (default 3)
   --quick         one round and short loads: whether it runs, not what it measures

@@ -8,9 +8,9 @@ import { makePlan } from "../../stacks/plan.ts";
 import { EngineApi } from "../support/engine-api.ts";
 import { median, repeat, requireDone, runTerrace, runTimed, type Timed } from "./measure.ts";
 import type { Result } from "./report.ts";
-import { siteNames, writeSites } from "./sites.ts";
+import { page, siteNames, writeSites } from "./sites.ts";
 
-/** Plans without a change, each in a new process, against a simulated engine that has everything as the files say. */
+/** Plans, each in a new process, against a simulated engine that has everything as the files say. */
 export async function measurePlan(count: number, rounds: number): Promise<Result[]> {
   const folder = await mkdtemp(join(tmpdir(), "terrace-bench-"));
   const api = await new EngineApi({ startup: 0 }).listen();
@@ -19,8 +19,15 @@ export async function measurePlan(count: number, rounds: number): Promise<Result
   try {
     await writeFile(join(folder, "platform.yaml"), "platform: simulated\ndomain: simulated.localhost\n");
     await writeSites(folder, siteNames(count));
+    const started = performance.now();
     await deploySimulated(folder, api);
-    return await measure(folder, api, count, rounds);
+    const made: Result = {
+      what: `${count} simulated sites from nothing: planned and carried out`,
+      value: performance.now() - started,
+      unit: "ms",
+      note: "Terrace's own work, and the simulated API's: no image, no container, no visit",
+    };
+    return [made, ...(await measure(folder, api, count, rounds)), ...(await measureOne(folder, api, count))];
   } finally {
     if (hostBefore === undefined) delete process.env.DOCKER_HOST;
     else process.env.DOCKER_HOST = hostBefore;
@@ -78,6 +85,37 @@ async function measure(folder: string, api: EngineApi, count: number, rounds: nu
     { what: `${what}: API calls`, value: weighed.calls, unit: "calls", note: "none of them writes" },
     { what: `${what}: wall, nothing remembered`, value: first.wall, unit: "ms", note: "every program evaluated, once" },
     { what: `${what}: peak memory, nothing remembered`, value: paused(firstWeighed), unit: "MiB" },
+  ];
+}
+
+/** One site that is new, and one page that was changed, beside all that is as it was; another one each time. */
+async function measureOne(folder: string, api: EngineApi, count: number): Promise<Result[]> {
+  const env = { DOCKER_HOST: api.host, XDG_CACHE_HOME: join(folder, ".cache") };
+  const timed = async (change: (at: number) => Promise<() => Promise<unknown>>) => {
+    const walls: number[] = [];
+    for (let at = 0; at < 3; at++) {
+      const undo = await change(at);
+      const run = await runTerrace(["plan", "--detailed-exitcode"], { cwd: folder, env });
+      if (run.code !== 3) throw new Error(`a plan of one change ended with ${run.code}:\n${run.output}`);
+      walls.push(run.wall);
+      await undo();
+    }
+    return median(walls);
+  };
+  const added = await timed(async (at) => {
+    const name = `new${at}`;
+    await writeSites(folder, [name]);
+    return () => rm(join(folder, "site-configs", `${name}.yaml`));
+  });
+  const changed = await timed(async (at) => {
+    const file = join(folder, "site-content", "www", "index.html");
+    await writeFile(file, page("www", `edition ${at}`));
+    return () => writeFile(file, page("www", "first edition"));
+  });
+  const row = (what: string, value: number): Result => ({ what, value, unit: "ms", note: "median of 3" });
+  return [
+    row(`plan, one new site, beside ${count} simulated sites: wall`, added),
+    row(`plan, one changed page, of ${count} simulated sites: wall`, changed),
   ];
 }
 

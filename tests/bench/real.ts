@@ -5,8 +5,9 @@ import { measureAdd, measureChange } from "./one-site.ts";
 import type { Options } from "./options.ts";
 import type { Result } from "./report.ts";
 import { Rig } from "./rig.ts";
+import { measureSteady } from "./steady.ts";
 
-const NEEDS_ENGINE = ["deploy", "no-change", "add", "change", "memory", "edge"] as const;
+const NEEDS_ENGINE = ["deploy", "no-change", "add", "change", "steady", "memory", "edge"] as const;
 
 /** Whether any of what was asked for needs a real engine. */
 export function needsEngine({ only }: Options): boolean {
@@ -32,6 +33,7 @@ export async function measureReal(
     if (only.has("memory")) took(await measureMemory(rig));
     if (only.has("add")) took(await measureAdd(rig, rounds));
     if (only.has("change")) took(await measureChange(rig, rounds));
+    if (only.has("steady") && count > 11) took(await measureSteady(rig));
     if (only.has("edge")) took(await measureEdge(rig, rounds, load));
   } finally {
     await rig.destroy();

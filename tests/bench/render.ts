@@ -7,7 +7,16 @@ import { barChart } from "./svg.ts";
 
 /** What one run of the bench said: `npm run bench -- --json`. */
 export interface Run {
-  machine: { cores: number; cpu?: string; memory: number; kernel: string; node: string; load: number; date: string };
+  machine: {
+    cores: number;
+    cpu?: string;
+    memory: number;
+    kernel: string;
+    node: string;
+    load: number;
+    date: string;
+    version?: string;
+  };
   results: Result[];
 }
 
@@ -56,9 +65,9 @@ function insert(page: string, text: string): string {
 
 function machines(runs: Run[]): string {
   const lines = runs.map(({ machine }) => {
-    const { date, cores, cpu = "unknown", memory, kernel, node, load } = machine;
+    const { date, cores, cpu = "unknown", memory, kernel, node, load, version } = machine;
     const size = `${cores} cores (${cpu}), ${Math.round(memory / 2 ** 30)} GiB`;
-    return `- ${date.slice(0, 16).replace("T", " ")} UTC: ${size}, Linux ${kernel}, Node ${node}, load ${load.toFixed(2)} at the start`;
+    return `- ${date.slice(0, 16).replace("T", " ")} UTC: ${size}, Linux ${kernel}, Node ${node}, load ${load.toFixed(2)} at the start${version === undefined ? "" : `, commit ${version}`}`;
   });
   return [...new Set(lines)].join("\n");
 }

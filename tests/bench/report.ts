@@ -5,7 +5,7 @@ export interface Result {
   /** What was measured, e.g. `plan, no change, 1000 sites: wall`. */
   what: string;
   value: number;
-  unit: "ms" | "MiB" | "calls" | "ratio";
+  unit: "ms" | "MiB" | "calls" | "requests" | "ratio";
   /** The most that the design allows (for a ratio with `atLeast`: the least). */
   budget?: { limit: number; atLeast?: boolean; text: string };
   /** The same done by something else in the same run. */
@@ -27,7 +27,7 @@ export function ratio({ value, peer }: Result): number | undefined {
 }
 
 export function show(value: number, unit: Result["unit"]): string {
-  if (unit === "calls") return String(value);
+  if (unit === "calls" || unit === "requests") return String(value);
   if (unit === "ratio") return value.toFixed(3);
   if (unit === "MiB") return `${value.toFixed(1)} MiB`;
   return value >= 10_000

@@ -2,6 +2,8 @@ import { execFileSync } from "node:child_process";
 import { chmod, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { LABEL } from "../../modules/core/labels.ts";
+import { ALL } from "../../modules/engine/index.ts";
 import { PoolRig } from "./rig.ts";
 
 let rig: PoolRig;
@@ -64,14 +66,17 @@ test("a run that is killed midway converges when it is run again, and one that i
     rig.node("n3", ["manager"]),
     rig.node("n5", ["worker"]),
   ]);
-  const killed = await rig.run(["pool", "up", "--yes"], "n2: joins as manager");
-  expect(killed.code).toBe("SIGKILL");
+  for (const says of ["n2: joins", "n2: becomes a manager"]) {
+    const killed = await rig.run(["pool", "up", "--yes"], { says, act: (run) => run.kill("SIGKILL") });
+    expect([killed.code, killed.code === "SIGKILL" ? "" : killed.all]).toEqual(["SIGKILL", ""]);
+  }
   await rig.servers.get("n5").cut();
   const again = await rig.run(["pool", "up", "--yes"]);
   expect(again.code).toBe(1);
   expect(again.all).toContain("n5 cannot be reached over SSH (TERRACE_NODE_UNREACHABLE)");
   const managers = ["n1 ready manager active", "n2 ready manager active", "n3 ready manager active"];
-  expect(await rig.nodes("n1")).toEqual(managers);
+  // The runs that were killed may have joined it.
+  expect((await rig.nodes("n1")).filter((line) => !line.startsWith("n5 down"))).toEqual(managers);
   await rig.servers.get("n5").mend();
   expect((await rig.run(["pool", "up", "--yes"])).code).toBe(0);
   expect(await rig.nodes("n1")).toEqual([...managers, "n5 ready worker active"]);
@@ -103,6 +108,27 @@ test("a node of another Swarm is left alone, and the pool's own are promoted, de
     "n3 ready worker active",
   ]);
   expect((await stranger.run("docker node ls -q")).trim().split("\n")).toHaveLength(1);
+});
+
+test("the pool is not changed while somebody changes the platform, unless nobody renews that lock", async () => {
+  const n1 = rig.servers.get("n1");
+  const edges = async () =>
+    (await n1.run("docker node ls -q --filter node.label=terrace.edge=true")).trim().split("\n");
+  await rig.pool([rig.node("n1", ["manager", "edge"]), rig.node("n2", ["worker"]), rig.node("n3", ["worker"])]);
+  const holder = { user: "wang", host: "elsewhere", pid: 1, reason: "up finance", since: new Date().toISOString() };
+  const labels = { [LABEL.platform]: rig.platform, [LABEL.lock]: ALL, "terrace.lock.holder": JSON.stringify(holder) };
+  const options = Object.entries(labels).map(([key, value]) => `--label '${key}=${value}'`);
+  await n1.run(`echo lock | docker config create ${options.join(" ")} ${rig.platform}-lock-all -`);
+  const refused = await rig.run(["pool", "up", "--yes", "--no-wait"]);
+  expect(refused.code).toBe(1);
+  expect(refused.all).toContain("the platform is being changed by somebody else (TERRACE_LOCKED)");
+  expect(refused.all).toContain("`up finance` by wang on elsewhere");
+  expect(await edges()).toHaveLength(2);
+  const waited = await rig.run(["pool", "up", "--yes"]);
+  expect([waited.code, waited.code === 0 ? "" : waited.all]).toEqual([0, ""]);
+  expect(waited.all).toContain("the holder is gone; taking over from `up finance` by wang on elsewhere");
+  expect(await edges()).toHaveLength(1);
+  expect((await n1.run("docker config ls -q --filter label=terrace.lock")).trim()).toBe("");
 });
 
 test("a server that stands in for another one without what that had on its disk is not joined under its name", async () => {

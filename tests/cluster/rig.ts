@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { chmod, copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import https from "node:https";
 import { tmpdir } from "node:os";
@@ -6,13 +6,13 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
 import { stringify } from "yaml";
-import { buildImage, connect } from "../../modules/docker/index.ts";
-import { bootstrapBase } from "../../modules/host/index.ts";
+import { connect } from "../../modules/docker/index.ts";
 import type { OwnImage } from "../../modules/images/index.ts";
 import { platformImages } from "../../stacks/images.ts";
 import { freeRanges } from "../support/ranges.ts";
 import type { RestServer } from "../support/repositories.ts";
 import { type ServerOptions, Servers } from "../support/servers.ts";
+import { makeSharedImages } from "../support/shared-images.ts";
 import { ROOT } from "../support/sources.ts";
 
 export interface Ended {
@@ -171,25 +171,28 @@ export class PoolRig {
     await writeFile(join(this.folder, path), text);
   }
 
-  /** Runs `terrace ARGS`; `killWhen` ends it with SIGKILL as soon as it has written that. */
-  run(args: string[], killWhen?: string): Promise<Ended> {
+  /** Runs `terrace ARGS`; as soon as it has written what `meanwhile` waits for, that is done. */
+  run(args: string[], meanwhile?: { says: string; act(run: ChildProcess): unknown }): Promise<Ended> {
     const child = spawn(process.execPath, [join(ROOT, "scripts/terrace.mjs"), ...args], {
       cwd: this.folder,
       env: { ...process.env, XDG_CACHE_HOME: join(this.folder, ".cache"), NO_COLOR: "1", DOCKER_HOST: "" },
       stdio: ["ignore", "pipe", "pipe"],
     });
     let [stdout, all] = ["", ""];
+    let acted: unknown;
     const written = (piece: string) => {
       all += piece;
-      if (killWhen !== undefined && all.includes(killWhen)) child.kill("SIGKILL");
+      if (acted === undefined && meanwhile !== undefined && all.includes(meanwhile.says)) acted = meanwhile.act(child);
     };
     child.stdout.setEncoding("utf8").on("data", (piece: string) => {
       stdout += piece;
       written(piece);
     });
     child.stderr.setEncoding("utf8").on("data", written);
-    return new Promise((resolve) =>
-      child.on("close", (code, signal) => resolve({ code: code ?? signal ?? "", all, stdout })),
+    return new Promise((resolve, reject) =>
+      child.on("close", (code, signal) => {
+        Promise.resolve(acted).then(() => resolve({ code: code ?? signal ?? "", all, stdout }), reject);
+      }),
     );
   }
 
@@ -255,16 +258,10 @@ export class PoolRig {
 
   /** Gives a server the images that all platforms share, as this machine has them: making them takes minutes. */
   async seedImages(server: string, more: OwnImage[] = []): Promise<void> {
-    const here = await connect();
-    const images = await platformImages({});
-    const tags = await tagsOf(here);
-    if (!tags.has(images.base)) await bootstrapBase(here, images.base, () => undefined);
     const own: OwnImage[] = ["static", "edge", "registry", ...more];
-    for (const { reference, build } of own.map((name) => images[name])) {
-      if (!tags.has(reference) && build !== undefined) await buildImage(here, reference, build);
-    }
+    const images = await makeSharedImages(await connect(), own, () => undefined);
     const there = await tagsOf(await this.servers.get(server).docker());
-    const wanted = [images.base, ...own.map((name) => images[name].reference)].filter((image) => !there.has(image));
+    const wanted = images.filter((image) => !there.has(image));
     if (wanted.length > 0) await this.servers.get(server).load(wanted);
   }
 

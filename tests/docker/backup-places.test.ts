@@ -1,10 +1,11 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { armor, Decrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { appSite, writeApp } from "../support/app.ts";
 import { inContainer } from "../support/containers.ts";
+import { damage } from "../support/packs.ts";
 import {
   hostAddress,
   RestServer,
@@ -54,7 +55,7 @@ beforeAll(async () => {
   });
   password = await exported();
   s3 = await slow;
-}, 400_000);
+});
 
 afterAll(async () => {
   await workspace.destroy();
@@ -101,7 +102,7 @@ test("restic alone lists and restores what Terrace keeps", async () => {
     "restore",
     "latest",
     "--tag",
-    "part=files",
+    "part=files,kind=regular",
     "--target",
     target,
   ]);
@@ -147,7 +148,7 @@ test("the agent clears what a killed command left, and says what became of it", 
   const minutes = JSON.parse(stdout).sites.find(({ site }: { site: string }) => site === "minutes");
   expect(minutes.faults).toEqual([expect.stringMatching(/^the last backup failed \(killed, /)]);
   expect(await rest.names("minutes", "locks")).toEqual([]);
-}, 200_000);
+});
 
 test("a full disk is told, leaves nothing half written, and is mended by room", async () => {
   await keepAt({ repository: disk.folder });
@@ -232,6 +233,22 @@ test("both places can be reached by SFTP, each with a key of its own", async () 
   await comesBack();
 });
 
+test("a check reads both places, and says which one is damaged", async () => {
+  const checked = () => workspace.run("backup", "check", "notes");
+  const mendSecond = await damage(join(sftp.folder, "data/notes"));
+  expect((await checked()).all).toMatch(
+    /✗ notes: check failed \(corrupt\): the second place: the repository is damaged/,
+  );
+  const mendFirst = await damage(join(far.folder, "data/notes"));
+  expect((await checked()).all).toMatch(
+    /the repository is damaged .*; the second place as well: the repository is damaged/,
+  );
+  await mendSecond();
+  expect((await checked()).all).toMatch(/the repository is damaged .*; the second place is sound/);
+  await mendFirst();
+  expect((await checked()).code).toBe(0);
+});
+
 test("an S3 server keeps backups; a wrong key is told as such, and the right one is seen nowhere", async () => {
   const place = { repository: s3.url("backups") };
   const keys = { ...s3.keys, CA_CERT: await s3.authority() };
@@ -258,18 +275,24 @@ test("an S3 server keeps backups; a wrong key is told as such, and the right one
   expect(listed.all).toMatch(/part=files[\s\S]*1 snapshots/);
 });
 
-test("an S3 server is the second place", async () => {
-  const keys = Object.entries({ ...s3.keys, CA_CERT: await s3.authority() });
-  const copyKeys = Object.fromEntries(keys.map(([name, value]) => [`COPY_${name}`, value]));
+test("an S3 server is the second place, and the only one once the first is lost", async () => {
+  const keys = { ...s3.keys, CA_CERT: await s3.authority() };
+  const copyKeys = Object.fromEntries(Object.entries(keys).map(([name, value]) => [`COPY_${name}`, value]));
   await keepAt({ repository: disk.folder, copy: s3.url("copies") }, copyKeys);
+  await workspace.visitor.get("notes", "/set/kept");
   const run = await backup("notes", "--accept");
   expect(run.all).toMatch(/✓ notes: backup .*\n✓ notes: copy\n✓ notes: retention/);
   expect(run.code).toBe(0);
   const target = join(workspace.folder, "from-the-copy");
-  const latest = ["restore", "latest", "--tag", "part=files", "--target", target];
+  const latest = ["restore", "latest", "--tag", "part=files,kind=regular", "--target", target];
   const restored = await resticByHand(password, [...s3.place("copies/notes"), ...latest], s3.keys);
   expect(restored.code, restored.all).toBe(0);
   expect(await readFile(join(target, "data/volumes/data/note"), "utf8")).toBe("kept");
+
+  await rm(join(disk.folder, "notes"), { recursive: true });
+  await keepAt({ repository: s3.url("copies") }, keys);
+  await comesBack();
+  await working("notes");
 });
 
 /** What the site holds is spoiled, and put back from the newest backup. */

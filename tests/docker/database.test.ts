@@ -6,6 +6,7 @@ import type Dockerode from "dockerode";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { listDatabases } from "../../modules/docker/index.ts";
 import { guestbookSite, writeGuestbook } from "../support/guestbook.ts";
+import { holdSiteImage } from "../support/shared-images.ts";
 import { Workspace } from "../support/workspace.ts";
 
 interface Entry {
@@ -26,7 +27,8 @@ describe("a site with a database", () => {
     await workspace.site("post-gres", guestbookSite("post-gres", "postgres"));
     const { code, all } = await workspace.up();
     expect(code, all).toBe(0);
-  }, 400_000);
+    await holdSiteImage(workspace.docker, workspace.name, "guest");
+  });
 
   afterAll(() => workspace?.destroy());
 

@@ -1,5 +1,8 @@
+import { execFile } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { appSite } from "../support/app.ts";
 import { staticSite, Workspace } from "../support/workspace.ts";
 
 const SITES = ["finance", "culture", "health"];
@@ -58,6 +61,10 @@ describe("what somebody changed by hand, and runs that were cut off", () => {
       `~ update service ${cluster.web("finance")} (changed by hand, will be put back; replaces tasks, new before old)`,
     );
     expect(stdout).toContain("Mode.Replicated.Replicas: 3 → 1");
+    const status = await workspace.run("status");
+    expect(status.stdout.match(/^.*changed by hand.*$/gm)).toEqual([
+      "  finance: changed by hand (web): terrace status --drift says in what",
+    ]);
     expect(stdout).toContain("Env.ADDED: by hand → (gone)");
     expect(stdout).toContain("Env.DB_PASSWORD: [secret] → (gone)");
     expect(stdout).not.toContain("swordfish");
@@ -65,6 +72,59 @@ describe("what somebody changed by hand, and runs that were cut off", () => {
     expect(up.code, up.all).toBe(0);
     await everySiteIs(1);
     await noOrphans();
+  });
+
+  test("what docker service update changed is told by status --drift, shown by plan, and put back by apply", async () => {
+    const web = workspace.cluster.web("finance");
+    const untouched = await workspace.run("status", "--drift");
+    expect([untouched.code, untouched.stdout]).toEqual([0, "Nothing was changed by hand.\n"]);
+    await promisify(execFile)("docker", ["service", "update", "--env-add", "NOTE=by-hand", web]);
+
+    const told = await workspace.run("status", "--drift");
+    expect(told.code, told.all).toBe(1);
+    expect(told.stdout).toContain(`~ update service ${web} (changed by hand, will be put back; replaces tasks`);
+    expect(told.stdout).toContain("Env.NOTE: by-hand → (gone)");
+    expect(told.stdout).toContain("Next: terrace apply puts it back");
+    const { code, stdout: json } = await workspace.run("status", "--drift", "--json");
+    expect(code).toBe(1);
+    expect(JSON.parse(json)).toMatchObject({
+      changes: [{ name: web, reason: "drift", drifted: true, properties: [{ path: "Env.NOTE", before: "by-hand" }] }],
+      faults: [],
+    });
+    expect((await workspace.run("plan")).stdout).toContain("Env.NOTE: by-hand → (gone)");
+
+    // A new edition of its pages hides nothing of that.
+    await workspace.write("site-content/finance/index.html", "finance 2");
+    const both = await workspace.run("status", "--drift");
+    expect(both.code, both.all).toBe(1);
+    expect(both.stdout).toContain(`~ update service ${web} (was changed by hand too; `);
+    expect((await workspace.run("plan", "--markdown")).stdout).toContain("(was changed by hand too; ");
+    await edition(1);
+
+    const applied = await workspace.run("apply", "--yes");
+    expect(applied.code, applied.all).toBe(0);
+    const after = await workspace.run("status", "--drift");
+    expect([after.code, after.stdout]).toEqual([0, "Nothing was changed by hand.\n"]);
+    await everySiteIs(1);
+    await noOrphans();
+  });
+
+  test("a site that cannot be planned is told as not checked", async () => {
+    await workspace.site(
+      "vault",
+      appSite("vault", { build: undefined, image: "nobody/nothing:1", secrets: ["TOKEN"] }),
+    );
+    const { code, stdout, stderr } = await workspace.run("status", "--drift");
+    expect([code, stdout]).toEqual([1, "Not all was checked: 1 site cannot be planned.\n"]);
+    expect(stderr).toContain("the secret TOKEN of vault has no value here (TERRACE_SECRET_MISSING)");
+    const json = await workspace.run("status", "--drift", "--json");
+    expect([json.code, JSON.parse(json.stdout)]).toMatchObject([
+      1,
+      { changes: [], faults: [{ site: "vault", code: "TERRACE_SECRET_MISSING" }] },
+    ]);
+    const markdown = await workspace.run("plan", "--markdown");
+    expect([markdown.code, markdown.stdout]).toMatchObject([1, expect.stringContaining("1 site cannot be planned")]);
+    await workspace.remove("site-configs/vault.yaml");
   });
 
   test("a service and the edge's configuration that were removed by hand come back", async () => {

@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { call, converge, get, type RawService } from "../../modules/docker/index.ts";
+import { call, converge, get, type RawService, rollBack } from "../../modules/docker/index.ts";
 import { appSite, writeApp } from "../support/app.ts";
 import { staticSite, Workspace } from "../support/workspace.ts";
 
@@ -77,6 +77,19 @@ describe("one site's fault stays its own", () => {
       expect(await workspace.visitor.get("crash")).toMatchObject({ status: 421 });
     });
 
+    test("tried again, programs are told each reason, and what was rolled back", async () => {
+      const { code, stdout } = await workspace.up("--json", "letters", "crash", "sick", "missing");
+      expect(code).toBe(1);
+      const { outcomes } = JSON.parse(stdout) as { outcomes: { site: string; fault?: Record<string, unknown> }[] };
+      const told = outcomes.map(({ site, fault }) => [site, fault?.code, fault?.reason, fault?.rolledBack]);
+      expect(told.filter(([, fault]) => fault !== undefined).sort()).toEqual([
+        ["crash", "TERRACE_SITE_DOWN", "exited", false],
+        ["letters", "TERRACE_SITE_DOWN", "exited", true],
+        ["missing", "TERRACE_IMAGE_MISSING", undefined, undefined],
+        ["sick", "TERRACE_SITE_DOWN", "unhealthy", false],
+      ]);
+    });
+
     test("the next plan shows what is still to do", async () => {
       const { code, stdout } = await workspace.run("plan", "--detailed-exitcode");
       expect(stdout).toContain(`update service ${workspace.cluster.web("letters")}`);
@@ -111,9 +124,56 @@ describe("one site's fault stays its own", () => {
     const { ID } = await call<{ ID: string }>(docker, "POST", "/services/create", {}, spec);
     const fault = await converge(docker, ID, 60_000, AbortSignal.timeout(90_000));
     await docker.getService(ID).remove();
+    expect(fault?.cause).toBe("no-node");
     expect(fault?.why).toMatch(
       /^no node can take it: no suitable node \(scheduling constraints not satisfied on \d+ nodes?\); it asks for 64MiB of memory, a node with node.labels.nowhere==yes$/,
     );
+  });
+
+  test("an update that waits for a node is taken back, and what ran goes on", async () => {
+    const { docker, name, cluster } = workspace;
+    const [service] = await get<RawService[]>(docker, "/services", { filters: { name: [cluster.web("www")] } });
+    const ContainerSpec = { Image: service?.Spec.TaskTemplate?.ContainerSpec?.Image };
+    // A constraint that no node meets would do, too, but Swarm stops what runs on a node that does not meet it, whenever the node changes.
+    const spec = (MemoryBytes: number) => ({
+      Name: `${name}-waits`,
+      TaskTemplate: {
+        ContainerSpec: { ...ContainerSpec, Labels: { "terrace.template": String(MemoryBytes) } },
+        Resources: { Reservations: { MemoryBytes } },
+      },
+      UpdateConfig: { Order: "start-first", Parallelism: 1 },
+      RollbackConfig: { Order: "start-first", Parallelism: 1 },
+    });
+    const { ID } = await call<{ ID: string }>(docker, "POST", "/services/create", {}, spec(2 ** 24));
+    const signal = AbortSignal.timeout(120_000);
+    try {
+      expect(await converge(docker, ID, 60_000, signal)).toBeUndefined();
+      const running = await cluster.tasks(`${name}-waits`);
+      expect(await rollBack(docker, ID, signal)).toBe(false);
+      const { Version } = await get<RawService>(docker, `/services/${ID}`);
+      await call(docker, "POST", `/services/${ID}/update`, { version: Version.Index }, spec(2 ** 50));
+      expect(await converge(docker, ID, 60_000, signal)).toMatchObject({
+        why: expect.stringContaining("no node can take it"),
+        rolledBack: false,
+      });
+      expect(await rollBack(docker, ID, signal)).toBe(true);
+      expect(await converge(docker, ID, 60_000, signal, undefined, false)).toBeUndefined();
+      expect(await cluster.tasks(`${name}-waits`)).toEqual(running);
+    } finally {
+      await docker.getService(ID).remove();
+    }
+  });
+
+  test("a site that stands, and does not answer through the edge, is told", async () => {
+    const serve = { proxy: "http://192.0.2.1:81" };
+    await workspace.site("front", { title: "front", kind: "service", domains: ["front"], serve });
+    const { code, stderr } = await workspace.up();
+    expect(stderr).toMatch(/error front is deployed but does not answer as it should: .* \(TERRACE_SITE_UNREACHABLE\)/);
+    expect(stderr).toContain("next:  does http://192.0.2.1:81 answer?");
+    expect(code).toBe(1);
+    expect((await workspace.visitor.get("www")).status).toBe(200);
+    await workspace.pages("front", "front by itself");
+    expect((await workspace.up()).code).toBe(0);
   });
 
   describe("a bad file among good ones", () => {

@@ -1,5 +1,6 @@
 import type Dockerode from "dockerode";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { acquireLock, listLocks } from "../../modules/engine/index.ts";
 import { appSite, writeApp } from "../support/app.ts";
 import { removePlatform } from "../support/cleanup.ts";
 import { uniquePlatform } from "../support/names.ts";
@@ -69,6 +70,23 @@ describe("neighbours on one Swarm", () => {
     expect((await one.run("plan", "--detailed-exitcode")).code).toBe(0);
   });
 
+  test.each(["site-finance", "backup-mailbox"])(
+    "destroy removes nothing while somebody holds %s, and does not take that away",
+    async (scope) => {
+      const holding = { docker: one.docker, platform: one.name, scopes: [scope], reason: "a test", noWait: true };
+      const lock = await acquireLock({ ...holding, signal: AbortSignal.timeout(60_000), report: () => {} });
+      const before = await one.cluster.snapshot();
+      const { code, stdout, stderr } = await one.run("destroy", "--confirm", one.name, "--no-wait");
+      expect([code, stdout]).toEqual([1, ""]);
+      expect(stderr).toContain("is being changed by somebody else (TERRACE_LOCKED)");
+      expect(stderr).not.toContain("remove ");
+      expect(await one.cluster.snapshot()).toEqual(before);
+      expect((await listLocks(one.docker, one.name)).map((each) => each.scope)).toEqual([scope]);
+      expect((await one.run("destroy")).stdout).not.toContain("lock");
+      await lock.release();
+    },
+  );
+
   test("destroy wants the platform's name, and takes what it made and nothing else", async () => {
     const before = await readForeign(one.docker, foreign);
     const [mine, theirs] = [await one.cluster.snapshot(), await other.cluster.snapshot()];
@@ -84,6 +102,7 @@ describe("neighbours on one Swarm", () => {
     const { code, stdout, all } = await one.run("destroy", "--confirm", one.name);
     expect(code, all).toBe(0);
     expect(stdout).toContain("Its volumes are kept");
+    expect(all).not.toContain("-lock_");
     expect(Object.keys(await one.cluster.snapshot()).sort()).toEqual([
       `volume ${one.name}-edge_data`,
       `volume ${one.name}-site-mailbox_data`,

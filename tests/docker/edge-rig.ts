@@ -72,7 +72,8 @@ export class EdgeRig {
     await this.#start("edge", `${this.id}/edge:1`, {
       binds: [`${join(this.#folder, "ca.pem")}:/run/secrets/ca.pem:ro`, `${this.id}_data:/data`],
       alias: [],
-      env: [`EDGE_CONFIG_URL=http://${this.id}_config:8080/caddy.json.gz`],
+      // What is published here has always the same server.
+      env: [`EDGE_CONFIG_URL=http://${this.id}_config:8080/caddy.json.gz`, "EDGE_CONFIG_ASK=1"],
       ports: true,
       sysctls: EDGE.sysctls,
     });

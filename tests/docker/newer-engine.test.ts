@@ -3,7 +3,7 @@ import { connect } from "../../modules/docker/index.ts";
 import { engineObstacle } from "../support/engine.ts";
 import { newerPrograms, type Programs } from "../support/newer-engine.ts";
 import { PrivateEngine } from "../support/private-engine.ts";
-import { requireServingImages } from "../support/serving-images.ts";
+import { makeSharedImages } from "../support/shared-images.ts";
 import { staticSite, Workspace } from "../support/workspace.ts";
 
 /** Its engine is newer than that of the release that Terrace's own images are made of. */
@@ -20,7 +20,7 @@ let workspace: Workspace;
 beforeAll(async () => {
   if (obstacle !== undefined) return;
   const main = await connect();
-  const references = await requireServingImages(main);
+  const references = await makeSharedImages(main, ["static", "edge"], () => undefined);
   programs = await newerPrograms(SUITE);
   engine = await PrivateEngine.start(DISK, programs.usr);
   await engine.copyImages(main, references);
@@ -28,14 +28,14 @@ beforeAll(async () => {
   process.env.DOCKER_HOST = `unix://${engine.socket}`;
   workspace = await Workspace.create();
   workspace.through = engine.inside;
-}, 300_000);
+});
 
 afterAll(async () => {
   delete process.env.DOCKER_HOST;
   await workspace?.remove(".");
   await engine?.destroy();
   await programs?.remove();
-}, 60_000);
+});
 
 async function up(): Promise<string> {
   const { code, all, stdout } = await workspace.run("up", "--yes");

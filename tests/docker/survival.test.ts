@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { connect } from "../../modules/docker/index.ts";
 import { engineObstacle } from "../support/engine.ts";
 import { PrivateEngine } from "../support/private-engine.ts";
-import { requireServingImages } from "../support/serving-images.ts";
+import { makeSharedImages } from "../support/shared-images.ts";
 import { Workspace } from "../support/workspace.ts";
 
 const obstacle = await engineObstacle();
@@ -21,7 +21,7 @@ let extra: string[] = [];
 beforeAll(async () => {
   if (obstacle !== undefined) return;
   main = await connect();
-  const references = await requireServingImages(main);
+  const references = await makeSharedImages(main, ["static", "edge"], () => undefined);
   engine = await PrivateEngine.start(DISK);
   await engine.copyImages(main, references);
   await engine.docker.swarmInit({ ListenAddr: "127.0.0.1:2377", AdvertiseAddr: "127.0.0.1", ForceNewCluster: false });
@@ -31,13 +31,13 @@ beforeAll(async () => {
   await edition(1);
   const { code, all } = await workspace.run("up", "--yes");
   expect(code, all).toBe(0);
-}, 300_000);
+});
 
 afterAll(async () => {
   delete process.env.DOCKER_HOST;
   await workspace?.remove(".");
   await engine?.destroy();
-}, 60_000);
+});
 
 async function edition(number: number): Promise<void> {
   for (const site of SITES) await workspace.pages(site, `${site}, edition ${number}`);

@@ -10,7 +10,12 @@ let workspace: Workspace;
 beforeAll(async () => {
   workspace = await Workspace.create();
   for (const site of ["www", "one", "two"]) await workspace.pages(site, `${site}, first edition`);
-  expect((await workspace.up()).code).toBe(0);
+  // A platform that is not there yet can be reviewed like any other.
+  expect((await workspace.run("plan", "-o", "first.plan")).code).toBe(0);
+  const applied = await workspace.run("apply", "first.plan", "--yes");
+  expect(applied.code, applied.all).toBe(0);
+  const up = await workspace.up();
+  expect([up.code, up.stdout.includes("No changes")], up.all).toEqual([0, true]);
 });
 
 afterAll(() => workspace?.destroy());
@@ -94,7 +99,17 @@ test("who waits is told for whom and how long, and goes on when the other is don
 test("a lock that is broken stops its holder; one whose holder died is taken over", async () => {
   const lock = await hold("site-one", "a test that hangs");
   expect((await workspace.run("lock", "--break", "site-two")).code).toBe(2);
-  expect((await workspace.run("lock", "--break", "site-one")).code).toBe(0);
+  const held = await workspace.run("lock", "--break", "site-one");
+  expect(held.code).toBe(1);
+  expect(held.stderr).toContain("the holder of the lock on site-one is at work; it was not broken (TERRACE_LOCK_HELD)");
+  expect(held.stderr).toMatch(/why: {3}it is renewed by `a test that hangs` by \S+ on /);
+  expect(held.stderr).toContain("terrace lock --break site-one --force");
+  expect((await workspace.run("lock")).stdout).toMatch(
+    /^site-one: `a test that hangs` .* UTC, renewed at [\d:]+ UTC\n$/,
+  );
+  expect(lock.lost.aborted).toBe(false);
+  const forced = await workspace.run("lock", "--break", "site-one", "--force");
+  expect([forced.code, forced.stdout]).toEqual([0, expect.stringContaining("Broke the lock on site-one of ")]);
   await new Promise((resolve) => lock.lost.addEventListener("abort", resolve));
   expect(String(lock.lost.reason)).toContain("the lock of this run was taken away");
   await lock.release();
@@ -112,6 +127,44 @@ test("a lock that is broken stops its holder; one whose holder died is taken ove
   expect(await listLocks(await connect(), workspace.name)).toEqual([]);
   expect((await workspace.visitor.get("one")).body).toContain("fifth edition");
 });
+
+test("a lock that nobody renews is broken without force; one whose holder is gone from this host at once", async () => {
+  const holder = { user: "root", host: "elsewhere", pid: 1, reason: "up two", since: "2026-11-23T18:00:12.000Z" };
+  await leaveLock(holder);
+  const broken = await workspace.run("lock", "--break", "site-two");
+  expect([broken.code, broken.stdout], broken.all).toEqual([
+    0,
+    "Broke the lock on site-two of `up two` by root on elsewhere (process 1), since 2026-11-23 18:00:12 UTC.\n",
+  ]);
+  expect(await listLocks(await connect(), workspace.name)).toEqual([]);
+
+  await workspace.pages("two", "two, to be killed");
+  const killed = workspace.start("up", "--yes", "two");
+  while ((await listLocks(await connect(), workspace.name)).length === 0)
+    await new Promise((next) => setTimeout(next, 20));
+  killed.child.kill("SIGKILL");
+  await killed.ended;
+  const [left] = await listLocks(await connect(), workspace.name);
+  if (left === undefined) throw new Error("it has given its lock back");
+  expect(left.gone).toBe(true);
+  const gone = await workspace.run("lock", "--break", left.scope);
+  expect([gone.code, gone.stderr]).toEqual([0, ""]);
+  expect((await workspace.up("two")).code).toBe(0);
+});
+
+/** A lock on `two` of a holder elsewhere, whom nobody hears of. */
+async function leaveLock(holder: object): Promise<void> {
+  await workspace.docker.createConfig({
+    Name: `${workspace.name}-lock_site-two`,
+    Data: Buffer.from("lock").toString("base64"),
+    Labels: {
+      "terrace.platform": workspace.name,
+      "terrace.lock": "site-two",
+      "terrace.lock.holder": JSON.stringify(holder),
+      "terrace.lock.beat": "0",
+    },
+  } as never);
+}
 
 test("a reviewed plan is carried out as it is, or refused with what moved", async () => {
   await workspace.pages("one", "one, sixth edition");

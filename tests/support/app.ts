@@ -13,23 +13,25 @@ CMD ["perl", "/app.pl"]
 
 /**
  * A program that needs nothing but the base image. MODE `crash`: writes a line and exits with 7; `sick`: its health check fails.
+ * Where its volume says `crash` when it starts it exits with 7, too; where it says `broken`, its home page is an error.
  * `/set/TEXT` keeps a text in the volume, `/get` gives it out, `/secret` gives out the secret TOKEN.
  */
 const PROGRAM = `use strict; use warnings; use IO::Socket::INET;
 my ($mode, $version) = ($ENV{MODE} // '', $ENV{VERSION} // '1');
-if ($mode eq 'crash') { print STDERR "cannot open the letters: version $version\\n"; exit 7; }
+sub slurp { open(my $file, '<', $_[0]) or return ''; local $/; return <$file>; }
+my $found = slurp('/data/note');
+if ($mode eq 'crash' || $found eq 'crash') { print STDERR "cannot open the letters: version $version\\n"; exit 7; }
 $SIG{CHLD} = 'IGNORE';
 my $server = IO::Socket::INET->new(LocalPort => 8080, Listen => 256, ReuseAddr => 1) or die "listen: $!";
 my $stop = 0;
 $SIG{TERM} = sub { $stop = 1; close $server; };
-sub slurp { open(my $file, '<', $_[0]) or return ''; local $/; return <$file>; }
 sub answer {
   my ($path) = @_;
   return $mode eq 'sick' ? (500, 'sick') : (200, 'well') if $path eq '/healthz';
   if ($path =~ m{^/set/(\\w+)$}) { open(my $file, '>', '/data/note') or return (500, "$!"); print $file $1; return (200, 'kept'); }
   return (200, slurp('/data/note')) if $path eq '/get';
   return (200, slurp('/run/secrets/TOKEN')) if $path eq '/secret';
-  return (200, "app version $version");
+  return $found eq 'broken' ? (500, 'broken') : (200, "app version $version");
 }
 until ($stop) {
   my $visitor = $server->accept or next;
@@ -58,7 +60,7 @@ export function appSite(name: string, image: object = {}, more: object = {}): ob
     serve: {
       image: {
         build: APP,
-        health: { path: "/healthz", interval: "1s", timeout: "15s", retries: 3, start: "1s" },
+        health: { path: "/healthz", interval: "2s", timeout: "15s", retries: 3, start: "1s" },
         ...image,
       },
     },

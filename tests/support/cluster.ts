@@ -83,7 +83,7 @@ export class Cluster {
 
   /** Every object by id; equal before and after where nothing was touched. */
   async snapshot(): Promise<Snapshot> {
-    const services = await this.#docker.listServices(this.#filters);
+    const services = await this.#settled();
     const tasks = await this.allTasks();
     const [networks, secrets, configs, volumes] = await this.#others();
     const all: Snapshot = {};
@@ -96,6 +96,18 @@ export class Cluster {
     for (const { ID, Spec } of configs) all[`config ${Spec?.Name}`] = ID;
     for (const { Name } of volumes) all[`volume ${Name}`] = Name;
     return all;
+  }
+
+  /** Swarm calls an update complete, which changes the service's version, some seconds after the run that asked for it has ended. */
+  async #settled() {
+    for (const end = Date.now() + 30_000; ; await sleep(200)) {
+      const services = await this.#docker.listServices(this.#filters);
+      type Updated = { UpdateStatus?: { State?: string } };
+      const under = services.some((one) =>
+        /^(updating|rollback_started)$/.test((one as Updated).UpdateStatus?.State ?? ""),
+      );
+      if (!under || Date.now() > end) return services;
+    }
   }
 
   /** The names of volumes. */

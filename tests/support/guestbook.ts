@@ -24,7 +24,7 @@ export function guestbookSite(
         build: "guestbook",
         volumes: [{ name: "uploads", path: "/var/lib/guestbook", size: "100MiB" }],
         database: { engine, size: "100MiB", memory: "192MiB" },
-        health: { path: "/healthz", interval: "1s", timeout: "15s", retries: 3, start: "10s" },
+        health: { path: "/healthz", interval: "2s", timeout: "15s", retries: 3, start: "10s" },
         ...image,
       },
     },

@@ -10,7 +10,9 @@ export async function requirePackages(programs: Record<string, string>): Promise
   if (missing.length === 0) return;
   // A server that is installed for a test is not to be started by its package.
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
-  const apt = (...args: string[]) => call("apt-get", ["-q", "-o", "DPkg::Lock::Timeout=120", ...args], { env });
+  // One test file at a time: apt waits for dpkg's lock, but not for that of its lists.
+  const alone = ["/run/lock/terrace-tests-apt", "apt-get", "-q", "-o", "DPkg::Lock::Timeout=120"];
+  const apt = (...args: string[]) => call("flock", [...alone, ...args], { env });
   await apt("update").catch(() => undefined);
   await apt("install", "-y", "--no-install-recommends", ...missing);
 }

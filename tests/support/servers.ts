@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import Dockerode from "dockerode";
 import { connect } from "../../modules/docker/client.ts";
+import { lastWords } from "./daemon.ts";
 import { isAlive, maker, uniquePlatform } from "./names.ts";
 import { requirePackages } from "./packages.ts";
 import { freeRanges } from "./ranges.ts";
@@ -22,6 +23,9 @@ async function sh(program: string, ...args: string[]): Promise<string> {
   return stdout;
 }
 
+/** In a server's log of Docker, where it fell over. */
+const FELL = "terrace test: dockerd is not there any more, and is started again";
+
 /** What a server's first process does: a host name, a `/run`, `/tmp`, `/etc/docker`, `/var/lib/docker` and log of its own, then sshd. */
 const BOOT = `set -e
 hostname "$NAME"
@@ -36,6 +40,15 @@ mount --bind "$DISK/log" /var/log
 [ -z "$SMALL" ] || mount -t tmpfs -o "size=$SMALL" tmpfs /var/lib/docker
 # The socket of the machine's own engine is out of reach, and so is its state.
 ip link set lo up
+# A Docker that falls over is started again, as systemd does it.
+(gone=-1; while sleep 2; do
+  if pidof dockerd >/dev/null; then gone=0; elif [ $gone -ge 0 ]; then gone=$((gone + 1)); fi
+  [ $gone -ge 2 ] || continue
+  gone=0
+  echo "${FELL}" >>/var/log/dockerd.log
+  pkill -x containerd || true
+  setsid dockerd </dev/null >>/var/log/dockerd.log 2>&1 &
+done) >/dev/null 2>&1 &
 exec docker-init -- /usr/sbin/sshd -D -e -f "$DISK/sshd_config"
 `;
 
@@ -191,6 +204,8 @@ export class Servers {
 
   /** Removes all servers and all that was changed for them. */
   async close(): Promise<void> {
+    for (const { name, disk } of this.list)
+      tellFalls(name, await readFile(join(disk, "log/dockerd.log"), "utf8").catch(() => ""));
     await removeServers(this.name);
   }
 
@@ -213,6 +228,11 @@ export class Servers {
     await sh("ip", "link", "set", wire, "up");
     for (const rule of firewall(this.name, this.subnet)) await sh("iptables", "-w", ...rule("-I"));
   }
+}
+
+/** Whoever reads why a test failed is to see that Docker itself fell over, and what it said at last. */
+function tellFalls(name: string, log: string): void {
+  for (const words of log.split(FELL).slice(0, -1)) console.error(`dockerd of ${name} fell over:\n${lastWords(words)}`);
 }
 
 /** The servers reach package mirrors through this machine. */

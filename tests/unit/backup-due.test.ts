@@ -1,11 +1,13 @@
 import { expect, test } from "vitest";
 import {
+  addRun,
   type BackupEntry,
   type BackupHistory,
   type BackupList,
   type BackupRun,
   dueTimes,
   isDue,
+  isFollowingDue,
   lateSince,
   offsetOf,
   YOUNG,
@@ -91,7 +93,7 @@ test("what was missed is caught up once, and what was done is not done again", (
 test("a site that is new is not behind with what was due before it was there", () => {
   const young = { ...history(), since: at("24T10:00").toISOString() };
   expect(isDue(entry, list(), "backup", young, at("24T11:00"))).toBe(false);
-  expect(lateSince(entry, list(), young, at("24T23:00"))).toBeUndefined();
+  expect(lateSince(entry, list(), "backup", young, at("24T23:00"))).toBeUndefined();
   expect(isDue(entry, list(), "backup", young, at("25T02:16"))).toBe(true);
 });
 
@@ -112,11 +114,66 @@ test("nothing is proven that was never backed up", () => {
 });
 
 test("a good backup that is more than two hours behind is late, also where others failed meanwhile", () => {
-  const late = (now: string, ...runs: BackupRun[]) => iso(lateSince(entry, list(), history(...runs), at(now)));
+  const late = (now: string, ...runs: BackupRun[]) =>
+    iso(lateSince(entry, list(), "backup", history(...runs), at(now)));
   expect(late("24T04:00", run("backup", "23T02:15"))).toBeUndefined();
   expect(late("24T04:16", run("backup", "23T02:15"))).toBe("2026-11-24T02:15");
   expect(late("24T04:16", run("backup", "23T02:15"), run("backup", "24T02:15", false))).toBe("2026-11-24T02:15");
   expect(late("24T04:16", run("backup", "24T02:15"))).toBeUndefined();
+});
+
+test("a proof that is twelve hours behind is late, also where there never was one, but not before there is a backup", () => {
+  const first = run("backup", "20T02:15");
+  const late = (now: string, ...runs: BackupRun[]) => iso(lateSince(entry, list(), "prove", history(...runs), at(now)));
+  // The 21st and the 28th are Saturdays.
+  expect(late("21T17:14", first)).toBeUndefined();
+  expect(late("21T17:16", first)).toBe("2026-11-21T05:15");
+  expect(late("21T17:16", first, run("prove", "21T05:15", false))).toBe("2026-11-21T05:15");
+  expect(late("28T17:16", first, run("prove", "21T05:15"))).toBe("2026-11-28T05:15");
+  expect(late("28T17:16", first, run("prove", "28T05:15"))).toBeUndefined();
+  expect(late("21T17:16", run("backup", "21T06:00"))).toBeUndefined();
+  expect(late("28T17:16", run("backup", "20T02:15", false))).toBeUndefined();
+  const never = { ...entry, prove: "never" };
+  expect(lateSince(never, list(), "prove", history(first), at("28T17:16"))).toBeUndefined();
+});
+
+test("a site that is backed up each hour is late with its proof, too: its first good backup is remembered", () => {
+  const hours = Array.from({ length: 12 }, (_, hour) => run("backup", `23T${String(hour).padStart(2, "0")}:00`));
+  const known = [run("backup", "20T02:15"), ...hours].reduce(addRun, history());
+  expect(known.runs.some(({ began }) => began < at("23T00:00").toISOString())).toBe(false);
+  const [site] = describeBackups(list(), state(known), at("23T11:30")).sites;
+  expect(site?.faults).toContain("late: no good proof by restore since the one due at 2026-11-21 05:15 UTC");
+  expect(site?.ok).toBe(false);
+});
+
+test("a copy that failed or was never made is made again by itself: after a quarter of an hour, three times", () => {
+  const copied = list({ copy: { kind: "local", path: "/copies" } });
+  const due = (now: string, ...runs: BackupRun[]) => isFollowingDue(copied, "copy", history(...runs), at(now));
+  const backup = run("backup", "24T02:15");
+  const [first, second, third] = ["24T02:17", "24T02:35", "24T02:55"].map((began) => run("copy", began, false));
+  expect(due("24T02:30", backup)).toBe(false);
+  expect(due("24T02:31", backup)).toBe(true);
+  expect(due("24T02:32", backup, first!)).toBe(false);
+  expect(due("24T02:33", backup, first!)).toBe(true);
+  expect(due("24T03:30", backup, first!, second!)).toBe(true);
+  expect(due("24T09:00", backup, first!, second!, third!)).toBe(false);
+  expect(due("24T09:00", backup, first!, run("copy", "24T02:35"))).toBe(false);
+  // What went to another second place is not at this one.
+  expect(due("24T09:00", backup, run("copy", "24T02:35", true, { place: "/elsewhere" }))).toBe(true);
+  expect(due("24T09:00", backup, run("copy", "24T02:35", true, { place: "/copies" }))).toBe(false);
+  // Another backup that failed leaves nothing to copy.
+  expect(due("25T09:00", backup, run("copy", "24T02:17"), run("backup", "25T02:15", false))).toBe(false);
+  expect(due("24T09:00")).toBe(false);
+  // A repository at another place is empty as yet.
+  expect(due("24T09:00", { ...backup, place: "/elsewhere" })).toBe(false);
+  expect(isFollowingDue(list(), "copy", history(backup, first!), at("24T09:00"))).toBe(false);
+  expect(isFollowingDue(list(), "retention", history(backup), at("24T09:00"))).toBe(true);
+});
+
+test("the agent copies and removes between backups and proofs", () => {
+  const copied = list({ copy: { kind: "local", path: "/copies" } });
+  const work = dueWork(copied, state(history(run("backup", "28T02:15"))), at("28T06:00"));
+  expect(work.map(({ action }) => action)).toEqual(["copy", "retention", "prove", "check"]);
 });
 
 function state(...histories: BackupHistory[]) {
@@ -153,7 +210,7 @@ test("the agent does backups before proofs and checks, each site's by its own hi
   const both = list({ sites: [entry, other], prove: "15 2 * * *" } as Partial<BackupList>);
   const proven = { ...entry, prove: "20 2 * * *" };
   const done = history(run("backup", "24T02:16"));
-  const open = { ...history(run("backup", "23T02:15")), site: "mengzi" };
+  const open = { ...history(run("backup", "23T02:15"), run("retention", "23T02:17")), site: "mengzi" };
   const work = dueWork({ ...both, sites: [proven, other] }, state(done, open), at("24T02:30"));
   expect(work.map(({ entry: { site }, action }) => `${action} ${site}`).slice(0, 2)).toEqual([
     "backup mengzi",

@@ -5,6 +5,7 @@ import {
   type BackupRun,
   chooseBackup,
   foreignUntil,
+  killedProof,
   killedRun,
   lastBackup,
   lastRun,
@@ -142,4 +143,16 @@ test("a safety backup is no good backup after a failed one", () => {
   const history = withRuns(run("backup", 1, { ok: false, reason: "shrunken" }), run("backup", 2, { safety: true }));
   expect(lastRun(history, "backup")?.backup).toBe("b1");
   expect(lastRun(history, "backup", true)).toBeUndefined();
+});
+
+test("a killed proof is remembered by the note that it left, which no other run takes away", () => {
+  const proving = { began: SINCE, volumes: ["data"] };
+  const history = addRun({ ...none, proving }, run("backup", 1));
+  expect(history.proving).toEqual(proving);
+  expect(killedProof(proving, new Date("2026-11-02T00:00:00Z"))).toMatchObject({
+    action: "prove",
+    began: SINCE,
+    ok: false,
+    reason: "killed",
+  });
 });

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { LABEL } from "../../modules/core/labels.ts";
-import { demultiplex, judge } from "../../modules/docker/converge.ts";
+import { demultiplex, FAULT_CAUSES, type FaultCause, judge } from "../../modules/docker/converge.ts";
 import type { RawService, RawTask } from "../../modules/docker/index.ts";
+import { textOf } from "../support/sources.ts";
 
 const NOW = Date.parse("2026-10-01T12:00:00Z");
 
@@ -55,7 +56,8 @@ function asking(...parts: object[]): RawService {
 
 const crash = (part: TaskPart = {}) => task("failed", { exit: 7, err: "task: non-zero exit (7)", ...part });
 
-const CASES: [string, RawService, RawTask[], string | RegExp][] = [
+/** What is said in words, and to programs. */
+const CASES: [string, RawService, RawTask[], string | RegExp, FaultCause?][] = [
   ["all wanted tasks run", service("completed"), [task("running")], "converged"],
   ["no update was needed", service(), [task("running")], "converged"],
   ["one of two runs", service(undefined, 2), [task("running"), task("starting")], "waiting"],
@@ -74,7 +76,13 @@ const CASES: [string, RawService, RawTask[], string | RegExp][] = [
     "waiting",
   ],
   ["one crash of a new service", service(), [crash(), task("starting")], "waiting"],
-  ["two crashes of a new service", service(), [crash(), crash()], "its container exited with code 7, 2 times"],
+  [
+    "two crashes of a new service",
+    service(),
+    [crash(), crash()],
+    "its container exited with code 7, 2 times",
+    "exited",
+  ],
   [
     "crashes of an older version",
     service(),
@@ -92,6 +100,7 @@ const CASES: [string, RawService, RawTask[], string | RegExp][] = [
     service(),
     [task("complete", { exit: 0 }), task("complete", { exit: 0 })],
     "its container exited by itself, 2 times",
+    "exited",
   ],
   [
     "tasks that a smaller scale removed",
@@ -107,33 +116,59 @@ const CASES: [string, RawService, RawTask[], string | RegExp][] = [
       task("complete", { err: "unhealthy container" }),
     ],
     "its health check failed, 2 times",
+    "unhealthy",
   ],
   [
     "rejected",
     service(),
     [task("rejected", { err: "No such image: shop:1" }), task("rejected", { err: "No such image: shop:1" })],
     "Swarm rejected its task: No such image: shop:1, 2 times",
+    "image",
+  ],
+  [
+    "rejected for another reason than its image",
+    service(),
+    [task("rejected", { err: "invalid mount config" }), task("rejected", { err: "invalid mount config" })],
+    "Swarm rejected its task: invalid mount config, 2 times",
+    "rejected",
+  ],
+  [
+    "a container that does not start",
+    service("rollback_completed"),
+    [task("failed", { exit: 128, err: "starting container failed: failed to mount local volume" })],
+    "its container does not start: failed to mount local volume",
+    "not-started",
+  ],
+  [
+    "a task that failed before it had a container",
+    service("rollback_completed"),
+    [task("failed", { err: "node is lost" })],
+    "its task failed: node is lost",
+    "failed",
   ],
   [
     "rolled back",
     service("rollback_completed"),
     [crash(), task("running", { template: "old" })],
     "its container exited with code 7",
+    "exited",
   ],
-  ["rolling back", service("rollback_started"), [crash()], "its container exited with code 7"],
+  ["rolling back", service("rollback_started"), [crash()], "its container exited with code 7", "exited"],
   [
     "rolled back by an earlier run",
     service("rollback_completed"),
     [crash({ id: "before" })],
     "its container exited with code 7",
+    "exited",
   ],
-  ["paused without a failed task", service("paused", 1, "update paused"), [], "update paused"],
+  ["paused without a failed task", service("paused", 1, "update paused"), [], "update paused", "paused"],
   ["no node, not long yet", service(), [task("pending", { err: "no suitable node", age: 5 })], "waiting"],
   [
     "no node",
     service(),
     [task("pending", { err: "no suitable node", age: 11 })],
     "no node can take it: no suitable node; it asks for no resource and no special node",
+    "no-node",
   ],
   [
     "no node with what is asked for",
@@ -143,23 +178,36 @@ const CASES: [string, RawService, RawTask[], string | RegExp][] = [
     ),
     [task("pending", { err: "no suitable node (insufficient resources on 1 node)", age: 11 })],
     "no node can take it: no suitable node (insufficient resources on 1 node); it asks for 1TiB of memory, 0.25 CPU, a node with node.labels.zone==b",
+    "no-node",
   ],
-  ["no address", service(), [task("new", { age: 11 })], /Swarm has no address for it/],
+  ["no address", service(), [task("new", { age: 11 })], /Swarm has no address for it/, "no-address"],
 ];
 
-test.each(CASES)("%s", (_name, one, tasks, expected) => {
+test.each(CASES)("%s", (_name, one, tasks, expected, cause) => {
   const verdict = judge(one, tasks, NOW, false, new Set(["before"]));
   const said = typeof verdict === "string" ? verdict : verdict.why;
   if (typeof expected === "string") expect(said).toBe(expected);
   else expect(said).toMatch(expected);
+  expect(typeof verdict === "string" ? undefined : verdict.cause).toBe(cause);
+});
+
+test("each cause is made by a case, and told on the page of errors", () => {
+  const made = new Set(CASES.map(([, , , , cause]) => cause));
+  expect(FAULT_CAUSES.filter((cause) => cause !== "timeout" && !made.has(cause))).toEqual([]);
+  const told = [...textOf("docs/errors.md").matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, cause]) => cause);
+  expect(told).toEqual([...FAULT_CAUSES]);
 });
 
 test("too late, the newest task is told, or its last crash", () => {
   const late = (tasks: RawTask[]) => judge(service(), tasks, NOW, true);
-  expect(late([task("preparing")])).toMatchObject({ why: "it did not come up in time: its newest task is preparing" });
-  expect(late([])).toMatchObject({ why: "it did not come up in time: it has no task" });
+  expect(late([task("preparing")])).toMatchObject({
+    why: "it did not come up in time: its newest task is preparing",
+    cause: "timeout",
+  });
+  expect(late([])).toMatchObject({ why: "it did not come up in time: it has no task", cause: "timeout" });
   expect(late([task("starting"), crash({ age: 9 })])).toMatchObject({
     why: "it did not come up in time: its container exited with code 7",
+    cause: "exited",
     task: { Status: { State: "failed" } },
   });
 });

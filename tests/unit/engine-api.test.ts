@@ -112,11 +112,11 @@ test("calls are counted, and faults meet the call that they are meant for", asyn
   expect(api.writes).toEqual([]);
   api.forget();
   api.fail(1, "before");
-  await expect(createNetwork()).rejects.toMatchObject({ code: "ECONNRESET" });
+  await expect(createNetwork()).rejects.toMatchObject({ cause: { code: "ECONNRESET" } });
   expect(api.swarm.list("network")).toHaveLength(0);
   api.forget();
   api.fail(1, "after");
-  await expect(createNetwork()).rejects.toMatchObject({ code: "ECONNRESET" });
+  await expect(createNetwork()).rejects.toMatchObject({ cause: { code: "ECONNRESET" } });
   expect(api.swarm.list("network")).toHaveLength(1);
   api.forget();
   api.fail(1, { status: 500, message: "disk is full" });

@@ -89,9 +89,24 @@ test("a live object that was changed by hand is drift", () => {
   expect(diff([service], live)[0]).toMatchObject({
     action: "update",
     reason: "drift",
+    drifted: true,
     properties: [{ path: "Image", before: "a:hand", after: "a:1" }],
   });
   expect(isUnchanged("site-shop", [service], new LiveIndex(live))).toBe(false);
+});
+
+test("an object that was changed by hand while its file changed is told as both", () => {
+  const [one, two] = ["a:1", "a:2"].map((Image) => wanted("service", "web", template({ Image })));
+  if (one === undefined || two === undefined) throw new Error("there are two");
+  expect(diff([two], liveOf([one]))[0]).toMatchObject({ reason: "config", drifted: false });
+  expect(diff([two], byHand(one, template({ Image: "a:1", Env: ["NOTE=by-hand"] })))[0]).toMatchObject({
+    reason: "config",
+    drifted: true,
+    properties: [
+      { path: "Env.NOTE", before: "by-hand", after: undefined },
+      { path: "Image", before: "a:1", after: "a:2" },
+    ],
+  });
 });
 
 test.each(["DB_PASSWORD", "API_TOKEN", "aws_secret_access_key", "PRIVATE.KEY", "OAUTH_CREDENTIALS", "apikey"])(

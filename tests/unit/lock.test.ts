@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { connect, get, type RawContent } from "../../modules/docker/index.ts";
-import { acquireLock, breakLock, type LockHolder, listLocks } from "../../modules/engine/index.ts";
+import { acquireLock, breakLock, isRenewed, type LockHolder, listLocks } from "../../modules/engine/index.ts";
 import { EngineApi } from "../support/engine-api.ts";
 
 let api: EngineApi;
@@ -98,4 +98,22 @@ test("who loses a lock while it waits for the next one stops, and says so", asyn
   await refused;
   await lock.release();
   expect(await listLocks(docker, "honghe")).toEqual([]);
+});
+
+test("a lock is told to be renewed, not to be, or to be given back meanwhile", async () => {
+  const docker = await connect();
+  const lock = await acquire(["site-finance"], "up finance");
+  await docker.createConfig({
+    Name: "honghe-lock_site-gejiu",
+    Data: "bG9jaw==",
+    Labels: { "terrace.platform": "honghe", "terrace.lock": "site-gejiu", "terrace.lock.beat": "0" },
+  } as never);
+  const given = await acquire(["site-portal"], "up portal");
+  const scopes = ["site-finance", "site-gejiu", "site-portal"];
+  const listed = await listLocks(docker, "honghe");
+  const ids = scopes.map((scope) => listed.find((each) => each.scope === scope)?.id ?? "");
+  const told = Promise.all(ids.map((id) => isRenewed(docker, "honghe", id)));
+  setTimeout(() => given.release(), 1_000);
+  expect(await told).toEqual([true, false, undefined]);
+  await lock.release();
 });

@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { changeObject, connect, get, type RawService } from "../../modules/docker/index.ts";
@@ -7,35 +6,18 @@ import { loadWorkspace } from "../../modules/workspace/index.ts";
 import type { Plan } from "../../stacks/model.ts";
 import { hasMoved, isWithin } from "../../stacks/moved.ts";
 import { makePlan } from "../../stacks/plan.ts";
-import { deploySimulated } from "../bench/plan-simulated.ts";
-import { page, siteNames, writeSites } from "../bench/sites.ts";
-import { EngineApi } from "../support/engine-api.ts";
+import { page } from "../bench/sites.ts";
+import { SimulatedWorkspace } from "../support/simulated.ts";
 
-let api: EngineApi;
+let simulated: SimulatedWorkspace;
 let root: string;
-const before = { host: process.env.DOCKER_HOST, cache: process.env.XDG_CACHE_HOME };
 
 beforeEach(async () => {
-  api = await new EngineApi({ startup: 0 }).listen();
-  root = await mkdtemp(join(tmpdir(), "terrace-moved-test-"));
-  process.env.DOCKER_HOST = api.host;
-  process.env.XDG_CACHE_HOME = join(root, ".cache");
-  await writeFile(join(root, "platform.yaml"), "platform: honghe\ndomain: honghe.localhost\n");
-  await writeSites(root, siteNames(3));
-  await deploySimulated(root, api);
+  simulated = await SimulatedWorkspace.create(3);
+  root = simulated.root;
 });
 
-afterEach(async () => {
-  for (const [name, value] of [
-    ["DOCKER_HOST", before.host],
-    ["XDG_CACHE_HOME", before.cache],
-  ] as const) {
-    if (value === undefined) delete process.env[name];
-    else process.env[name] = value;
-  }
-  await api.close();
-  await rm(root, { recursive: true, force: true });
-});
+afterEach(() => simulated.close());
 
 async function planNow(): Promise<Plan> {
   const { platform, sites, asOf } = await loadWorkspace({ root });

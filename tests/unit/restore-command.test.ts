@@ -32,6 +32,10 @@ test("what does not go together is refused before anything is read", async () =>
     [[], { all: true, list: true }, "--all does not go with --list"],
     [[], { all: true, identity: "key.txt" }, "--identity needs --key"],
     [[], { all: true, key: join(folder, "nowhere.age") }, `${join(folder, "nowhere.age")} cannot be read`],
+    [[], { all: true, files: "out" }, "--all does not go with --files"],
+    [["gejiu"], { files: "out", as: "old" }, "--files does not go with --as"],
+    [["gejiu"], { files: "out", list: true }, "--files does not go with --list"],
+    [["gejiu"], { files: folder }, `--files takes a folder that is new or empty; ${folder} has something in it`],
     [["gejiu"], { key: "backup-key.age" }, "--key belongs to --all"],
     [["gejiu"], { identity: "key.txt" }, "--identity belongs to --all"],
     [["gejiu"], { as: "gejiu" }, "--as takes another name than the site's own"],
@@ -39,6 +43,7 @@ test("what does not go together is refused before anything is read", async () =>
     [["gejiu"], { as: "old", path: "/a" }, "--as does not go with --path"],
     [["gejiu"], { as: "old", database: true }, "--as does not go with --database"],
   ];
+  await writeFile(join(folder, "something"), "");
   const got = await Promise.all(cases.map(([names, options]) => asked(names, options)));
   expect(got).toEqual(cases.map(([, , message]) => message));
 });

@@ -137,7 +137,14 @@ test(
   async () => {
     progress("joining it");
     const report = (name: string, line: string) => progress(`${name}: ${line}`);
-    const outcomes = await joinPool(pool, { root: folder, platform: rig.name, encrypted: false, signal, report });
+    const outcomes = await joinPool(pool, {
+      root: folder,
+      platform: rig.name,
+      encrypted: false,
+      signal,
+      report,
+      alone: (_, work) => work(signal),
+    });
     expect(outcomes.map(({ node: name, fault }) => [name, fault?.message])).toEqual([
       ["n1", undefined],
       ["v1", undefined],

@@ -8,9 +8,12 @@ export GOGC=20
 
 NEW=.terrace-restore OLD=.terrace-replaced
 
-# Where a volume is within the backup; the pages of a static site count as a volume called @content.
+# Where a volume is within the backup. What is no volume counts as one: the pages of a static site as @content, its file as @site.
 source_of() {
-  if [ "$1" = @content ]; then echo /data/content; else echo "/data/volumes/$1"; fi
+  case $1 in
+    @*) echo "/data/${1#@}" ;;
+    *) echo "/data/volumes/$1" ;;
+  esac
 }
 
 # A link that leads nowhere is there too.

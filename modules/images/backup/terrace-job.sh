@@ -4,7 +4,7 @@ action=$1
 case $action in
   backup | restore | retention | check | copy | list | keys | compare | load | mark | visit | volumes) exec bash "/usr/local/lib/terrace/$action.sh" ;;
   # A part of `restore`, under a name that older images refuse.
-  sweep) STEP=sweep exec bash /usr/local/lib/terrace/restore.sh ;;
+  sweep) exec bash /usr/local/lib/terrace/restore.sh ;;
   *)
     echo "terrace-job knows no $action" >&2
     exit 64

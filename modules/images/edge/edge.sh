@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs Caddy and keeps its configuration up to date. Ends when Caddy ends.
 #
-# EDGE_CONFIG_URL  where the configuration is fetched, gzip of JSON, each half second
+# EDGE_CONFIG_URL  where the configuration is fetched, gzip of JSON; each half second it is looked whether the name leads to a new server
+# EDGE_CONFIG_ASK  every so many half seconds all servers are asked, new or not (20)
 # /data            the last configuration that was good, and Caddy's certificates
 # /run/secrets     ca.pem: certificate and private key of the internal root
 set -u
@@ -13,6 +14,7 @@ settle=15 # seconds in which a configuration that was just replaced doesn't come
 root=/tmp/root
 loaded=/tmp/loaded # holds the revision that runs, for who asks
 again=60  # seconds after which a refused configuration is tried again
+every=${EDGE_CONFIG_ASK:-20}
 whole=20  # every so many rounds the configuration is fetched whether or not it seems to have changed
 
 say() {
@@ -70,7 +72,7 @@ digest() {
 }
 
 pull() {
-  running= previous= replaced=0 refused= refused_at=0 etag= round=0
+  running= replaced= refused= refused_at=0 etag= round=0 heard=
   if [ -s "$good" ]; then
     if load "$good"; then
       running=$(digest "$good")
@@ -84,26 +86,53 @@ pull() {
     round=$((round + 1))
     # The server's ETag is made of time and size: two that were written within one second can look the same.
     [ $((round % whole)) -ne 0 ] || etag=
-    got=$(curl -s --max-time 3 --max-filesize 8000000 -H "If-None-Match: $etag" -o /tmp/fetched.gz \
-      -w '%{http_code} %header{etag}' "$EDGE_CONFIG_URL") || continue
-    [ "${got%% *}" = 200 ] || continue
-    gzip -dc </tmp/fetched.gz >"$fetched" 2>/dev/null || continue
-    next=$(digest "$fetched")
-    now=$(date +%s)
-    # While the service that serves it is replaced, the old and the new one answer in turns.
-    [ "$next" != "$previous" ] || [ $((now - replaced)) -ge "$settle" ] || continue
-    etag=${got#* }
-    [ "$next" != "$running" ] || continue
-    [ "$next" != "$refused" ] || [ $((now - refused_at)) -ge "$again" ] || continue
-    if load "$fetched"; then
-      cp "$fetched" "$good.new" && mv "$good.new" "$good" || say error "could not keep the configuration in /data"
-      previous=$running running=$next replaced=$now refused=
-      say info "running $(revision "$fetched")"
-    else
-      refused=$next refused_at=$now
-      say error "refused $(revision "$fetched"): $(reason)"
-    fi
+    # Something new comes from a new server, beside the old one or in its place. Looking for it costs far less than asking.
+    found=$(servers)
+    [ "$found" != "$heard" ] || [ $((round % every)) -eq 0 ] || continue
+    heard=$found
+    for server in $found; do ask "$server" || heard=; done
   done
+}
+
+# The addresses behind the name in EDGE_CONFIG_URL.
+servers() {
+  host=${EDGE_CONFIG_URL#*://} host=${host%%[:/]*}
+  getent ahostsv4 "$host" | while read -r address kind _; do
+    case $kind in STREAM*) echo "$address" ;; esac
+  done
+}
+
+# Loads what a server has where it is new. Fails where it is to be asked again.
+ask() {
+  got=$(curl -s --max-time 3 --max-filesize 8000000 -H "If-None-Match: $etag" -o /tmp/fetched.gz \
+    -w '%{http_code} %header{etag}' --connect-to "::$1:" "$EDGE_CONFIG_URL") || return 1
+  [ "${got%% *}" != 304 ] || return 0
+  [ "${got%% *}" = 200 ] || return 1
+  gzip -dc </tmp/fetched.gz >"$fetched" 2>/dev/null || return 1
+  next=$(digest "$fetched")
+  now=$(date +%s)
+  ! is_old "$next" || return 1
+  etag=${got#* }
+  [ "$next" != "$running" ] || return 0
+  [ "$next" != "$refused" ] || [ $((now - refused_at)) -ge "$again" ] || return 1
+  if load "$fetched"; then
+    cp "$fetched" "$good.new" && mv "$good.new" "$good" || say error "could not keep the configuration in /data"
+    replaced=$(printf '%s\n' "$running:$now" $replaced | head -n 5)
+    running=$next refused=
+    say info "running $(revision "$fetched")"
+  else
+    refused=$next refused_at=$now
+    say error "refused $(revision "$fetched"): $(reason)"
+    return 1
+  fi
+}
+
+# Whether a configuration was replaced a moment ago: the old server still hands it out.
+is_old() {
+  for each in $replaced; do
+    [ "${each%:*}" != "$1" ] || [ $((now - ${each#*:})) -ge "$settle" ] || return 0
+  done
+  return 1
 }
 
 lay_out_root
