@@ -2,7 +2,6 @@ import { TerraceError } from "../modules/core/errors.ts";
 import { converge, type Fault, readCluster } from "../modules/docker/index.ts";
 import { giveWay, hosts, renderEdge, type SiteRoutes } from "../modules/edge/index.ts";
 import {
-  acquireLock,
   type Change,
   carryOut,
   diffStack,
@@ -11,6 +10,7 @@ import {
   LiveIndex,
   type Run,
   toLive,
+  withLock,
 } from "../modules/engine/index.ts";
 import { objectName } from "../modules/names/index.ts";
 import { type EdgeAddress, edgeRevision } from "../modules/probe/index.ts";
@@ -37,31 +37,18 @@ export interface Published {
  * Publishes the routes of the sites that this run changed, and returns when every edge runs them. Others may have changed other
  * sites since the plan was made: their routes are read anew and kept. Sites that failed keep what they had.
  */
-export async function publishRoutes(
-  plan: Plan,
-  failed: Set<string>,
-  run: Run,
-  edges: EdgeAddress[],
-): Promise<Published> {
+export function publishRoutes(plan: Plan, failed: Set<string>, run: Run, edges: EdgeAddress[]): Promise<Published> {
   const { docker, signal, report } = run;
   const name = plan.platform.name;
-  const lock = await acquireLock({
-    docker,
-    platform: name,
-    scopes: [EDGE],
-    reason: "publish routes",
-    noWait: false,
-    signal,
-    report,
-  });
-  try {
+  const request = { docker, platform: name, scopes: [EDGE], reason: "publish routes", noWait: false, signal, report };
+  return withLock(request, async (both) => {
     const objects = await readCluster(docker, name);
     const live = new LiveIndex(toLive(objects, name));
     const model = edgeModel(plan.platform, mergeRoutes(plan, failed, readLiveModel(objects)?.sites ?? []));
     const { edgeProgram } = await import("./edge/edge.ts");
     const desired = await evaluateStack("edge", edgeProgram({ ...plan.edge, model }), name);
     const changes = diffStack("edge", desired, live);
-    const own = { ...run, ids: idsOf(live), signal: AbortSignal.any([signal, lock.lost]) };
+    const own = { ...run, ids: idsOf(live), signal: both };
     await carryOut(changes, own);
     const handsOut = objectName(name, "edge", "config");
     const services = changes.filter(({ kind, action }) => kind === "service" && action !== "delete");
@@ -70,9 +57,7 @@ export async function publishRoutes(
     const running =
       changes.length > 0 ? await arrive(renderEdge(model).revision, edges, source, own) : await answering(edges);
     return { routes: model.sites, unwanted: changes.filter(({ action }) => action === "delete"), edges: running };
-  } finally {
-    await lock.release();
-  }
+  });
 }
 
 /** The routes that the edge has now, with those of the sites that this run changed in their place. */

@@ -23,3 +23,4 @@ export {
   sweepLocks,
 } from "./lock.ts";
 export type { Action, Change, Desired, KindName, Live, PropertyChange } from "./model.ts";
+export { withLock } from "./with-lock.ts";

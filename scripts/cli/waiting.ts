@@ -20,7 +20,7 @@ export function waitOf({ options: { wait } }: Input): Wait {
   const limit = parseDuration(wait);
   if (limit !== undefined) return { noWait: false, limit };
   throw new TerraceError("TERRACE_USAGE", `--wait takes a time like 5m, got ${wait}`, {
-    next: "name sites before it: `terrace up finance --wait`",
+    next: "name sites before it, or say how long: --wait=5m",
     exitCode: EXIT.usage,
   });
 }

@@ -1,4 +1,4 @@
-import { ALL, acquireLock, sweepLocks } from "../../modules/engine/index.ts";
+import { ALL, sweepLocks, withLock } from "../../modules/engine/index.ts";
 import type { Maintenance } from "../../stacks/pool/maintenance.ts";
 import type { Input } from "../cli/command.ts";
 import { connectTo } from "../cli/engine.ts";
@@ -14,12 +14,9 @@ export async function maintain(input: Input, reason: string, work: (run: Mainten
   const docker = await connectTo(workspace);
   const platform = workspace.platform.name;
   await sweepLocks(docker, platform);
-  await interruptible(async (signal) => {
-    const lock = await acquireLock({ docker, platform, scopes: [ALL], reason, ...wait, signal, report: note });
-    try {
-      await work({ docker, signal: AbortSignal.any([signal, lock.lost]), report: note });
-    } finally {
-      await lock.release();
-    }
-  });
+  await interruptible((signal) =>
+    withLock({ docker, platform, scopes: [ALL], reason, ...wait, signal, report: note }, (both) =>
+      work({ docker, signal: both, report: note }),
+    ),
+  );
 }

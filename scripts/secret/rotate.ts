@@ -86,7 +86,7 @@ async function locked<T>(
   site: string,
   work: (context: import("../../stacks/site/rotate.ts").RotateContext) => Promise<T>,
 ): Promise<T> {
-  const [{ connectTo }, { acquireLock }, { interruptible }, { waitOf }, { siteStack }] = await Promise.all([
+  const [{ connectTo }, { withLock }, { interruptible }, { waitOf }, { siteStack }] = await Promise.all([
     import("../cli/engine.ts"),
     import("../../modules/engine/index.ts"),
     import("../cli/interact.ts"),
@@ -96,17 +96,8 @@ async function locked<T>(
   const docker = await connectTo({ platform, root });
   return interruptible(async (signal) => {
     const request = { docker, platform: platform.name, scopes: [siteStack(site)], reason: `secret rotate ${site}` };
-    const lock = await acquireLock({ ...request, ...waitOf(input), signal, report: note });
-    try {
-      return await work({
-        docker,
-        platform: platform.name,
-        site,
-        signal: AbortSignal.any([signal, lock.lost]),
-        report: note,
-      });
-    } finally {
-      await lock.release();
-    }
+    return withLock({ ...request, ...waitOf(input), signal, report: note }, (both) =>
+      work({ docker, platform: platform.name, site, signal: both, report: note }),
+    );
   });
 }

@@ -32,7 +32,7 @@ import {
 } from "../../modules/backup/index.ts";
 import type { TerraceError } from "../../modules/core/errors.ts";
 import { type JobEnd, type JobSpec, removeJob, runJob } from "../../modules/docker/index.ts";
-import { acquireLock } from "../../modules/engine/index.ts";
+import { withLock } from "../../modules/engine/index.ts";
 import {
   emptyHistory,
   readBackups,
@@ -81,25 +81,16 @@ export function withSite<T>(context: BackupContext, site: string, work: (session
 }
 
 /** The same for a site that may be backed up no longer, and still has what was stored: `entryOf` says what is needed of the list. */
-export async function withRepository<E extends RepositorySession["entry"], T>(
+export function withRepository<E extends RepositorySession["entry"], T>(
   context: BackupContext,
   site: string,
   entryOf: (list: BackupList) => E,
   work: (session: RepositorySession & { entry: E }) => Promise<T>,
 ): Promise<T> {
   const { docker, platform, reason, noWait, limit, report } = context;
-  const lock = await acquireLock({
-    docker,
-    platform,
-    scopes: [`backup-${site}`],
-    reason,
-    noWait,
-    limit,
-    signal: context.signal,
-    report,
-  });
-  try {
-    const signal = AbortSignal.any([context.signal, lock.lost]);
+  const scopes = [`backup-${site}`];
+  const lock = { docker, platform, scopes, reason, noWait, limit, signal: context.signal, report };
+  return withLock(lock, async (signal) => {
     const [state, keys, live] = await Promise.all([
       readBackups(docker, platform),
       readKeys(docker, platform),
@@ -122,10 +113,8 @@ export async function withRepository<E extends RepositorySession["entry"], T>(
       ...keys,
     };
     await clearKilled(session, known);
-    return await work(session);
-  } finally {
-    await lock.release();
-  }
+    return work(session);
+  });
 }
 
 /**

@@ -1,7 +1,7 @@
 import { TerraceError } from "../../modules/core/errors.ts";
 import { readPool } from "../../modules/docker/index.ts";
-import { ALL, acquireLock, type LockRequest } from "../../modules/engine/index.ts";
-import { type Alone, connectPool, joinPool, type NodeOutcome } from "../../modules/nodes/index.ts";
+import { ALL, type LockRequest, withLock } from "../../modules/engine/index.ts";
+import { connectPool, joinPool, type NodeOutcome } from "../../modules/nodes/index.ts";
 import type { Platform } from "../../modules/platform/index.ts";
 import { drivers, type Pool, withAddresses } from "../../modules/pool/index.ts";
 import { Connection, learnHostKey } from "../../modules/ssh/index.ts";
@@ -57,6 +57,7 @@ export async function poolUp(
 ): Promise<NodeOutcome[]> {
   const { root, platform, report } = request;
   const signal = request.signal ?? new AbortController().signal;
+  const lock = { platform: platform.name, scopes: [ALL], reason: "pool up", ...wait, signal, report };
   const join = (pool: Pool) =>
     joinPool(pool, {
       root,
@@ -64,7 +65,7 @@ export async function poolUp(
       encrypted: platform.networks.encrypted,
       signal,
       report: (node, line) => report(`${node}: ${line}`),
-      alone: locked({ platform: platform.name, scopes: [ALL], reason: "pool up", ...wait, signal, report }),
+      alone: (docker, work) => withLock({ ...lock, docker }, work),
     });
   const { servers } = plan;
   if (servers === undefined) return join(platform.pool);
@@ -75,18 +76,6 @@ export async function poolUp(
     await firstBoot(node, root, signal, report);
   }
   return join(pool);
-}
-
-/** Does the work under a lock; where that is taken away, the work is told to stop. */
-function locked(request: Omit<LockRequest, "docker">): Alone {
-  return async (docker, work) => {
-    const lock = await acquireLock({ ...request, docker });
-    try {
-      return await work(AbortSignal.any([request.signal, lock.lost]));
-    } finally {
-      await lock.release();
-    }
-  };
 }
 
 /** Nodes whose server is about to be deleted leave the Swarm first. */

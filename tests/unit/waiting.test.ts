@@ -63,7 +63,7 @@ test("a limit that is no time is refused", () => {
       code: "TERRACE_USAGE",
       exitCode: 2,
       message: "--wait takes a time like 5m, got finance",
-      next: "name sites before it: `terrace up finance --wait`",
+      next: "name sites before it, or say how long: --wait=5m",
     }),
   );
 });
