@@ -24,6 +24,7 @@ export const restore: Command = {
       flags: "--files <folder>",
       says: "write only its file and its pages, into a new folder; nothing else is touched",
     },
+    OPTION.fromCopy,
     { flags: "--list", says: "list the backups that there are, and restore nothing" },
     { flags: "--no-safety", says: "do not back up first what is there now" },
     OPTION.json,
@@ -35,6 +36,7 @@ export const restore: Command = {
     { line: "terrace restore mailbox --at 2026-11-20", says: "all of it as it was at the end of that day" },
     { line: "terrace restore mailbox --volume data --path /uploads/2026", says: "one folder" },
     { line: "terrace restore mailbox --as mailbox-old --at 2026-11-20", says: "a copy beside it" },
+    { line: "terrace restore mailbox --from-copy", says: "from the second place, where the first is lost or damaged" },
     { line: "terrace restore gejiu --files gejiu-old", says: "its file and its pages, into the folder gejiu-old" },
     { line: "terrace restore --all --key backup-key.age --identity key.txt", says: "everything, on new servers" },
   ],
@@ -49,8 +51,9 @@ export const restore: Command = {
       import("./cli/interact.ts"),
     ]);
     return backupCommand(input, "restore", async (context, [site = ""]) => {
-      if (flag(input, "list")) return showList(input, await listBackups(context, site));
-      note(`This replaces ${whatOf(input)} of ${site} by the backup ${text(input, "at") ?? "made last"}.`);
+      if (flag(input, "list")) return showList(input, await listBackups(context, site, flag(input, "fromCopy")));
+      const place = flag(input, "fromCopy") ? ", read at the second place" : "";
+      note(`This replaces ${whatOf(input)} of ${site} by the backup ${text(input, "at") ?? "made last"}${place}.`);
       if (!(await agreed(input))) return EXIT.failed;
       const done = await restoreSite(context, {
         site,
@@ -59,6 +62,7 @@ export const restore: Command = {
         path: text(input, "path"),
         database: flag(input, "database"),
         safety: input.options.safety !== false,
+        fromCopy: flag(input, "fromCopy"),
       });
       if (flag(input, "json")) printJson(done);
       else {

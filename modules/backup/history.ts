@@ -1,5 +1,5 @@
 /** What is done with a site's repository. */
-export type BackupAction = "backup" | "copy" | "retention" | "check" | "prove" | "restore";
+export type BackupAction = "backup" | "copy" | "retention" | "check" | "prove" | "prove-copy" | "restore";
 
 /** One run that ended. */
 export interface BackupRun {
@@ -39,6 +39,8 @@ export interface Proving {
   began: string;
   /** Of the site's own, `@content` for its pages. */
   volumes: string[];
+  /** It reads the second place. */
+  copy?: true;
 }
 
 /** The last runs of one site, newest first. */
@@ -110,9 +112,9 @@ export function killedRun(action: string | undefined, began: string, now: Date):
 }
 
 /** What is remembered of a proof whose watcher was killed. */
-export function killedProof({ began }: Proving, now: Date): BackupRun {
+export function killedProof({ began, copy }: Proving, now: Date): BackupRun {
   const says = "what ran it was killed; what it had made beside the site was removed";
-  return { action: "prove", began, ended: now.toISOString(), ok: false, reason: "killed", says };
+  return { action: copy ? "prove-copy" : "prove", began, ended: now.toISOString(), ok: false, reason: "killed", says };
 }
 
 /** Jobs that are an action by themselves. A proof's are several, and it is noted by itself. */

@@ -53,6 +53,7 @@ export const OPTION = {
     flags: "--wait [limit]",
     says: "wait for whoever is changing the same, at most for a time like 5m; without a limit, and by itself, as long as it takes",
   },
+  fromCopy: { flags: "--from-copy", says: "read the backups at the second place (`backup.copy`)" },
   noWait: { flags: "--no-wait", says: "give up at once where somebody else is changing the same" },
 } satisfies Record<string, Option>;
 

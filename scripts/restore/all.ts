@@ -43,6 +43,13 @@ export async function restoreAll(input: Input): Promise<ExitCode> {
 function refuseOthers(input: Input): void {
   const other = ["volume", "path", "as", "files"].find((name) => text(input, name) !== undefined);
   const alone = ["list", "database"].find((name) => flag(input, name));
+  if (flag(input, "fromCopy")) {
+    throw new TerraceError("TERRACE_USAGE", "--all does not go with --from-copy", {
+      why: "the sites are to be backed up again, so the place that is left becomes the first",
+      next: "docs/guides/restore.md, A lost cluster",
+      exitCode: EXIT.usage,
+    });
+  }
   const [site] = input.arguments;
   const what = site ?? (other === undefined && alone === undefined ? undefined : `--${other ?? alone}`);
   if (what !== undefined) throw usage(`--all does not go with ${what}`);

@@ -40,7 +40,7 @@ function requestOf(input: Input): BesideRequest {
   if (other !== undefined || alone !== undefined) throw usage(`--as does not go with --${other ?? alone}`);
   if (!isDnsLabel(name)) throw usage(`--as takes a name of lower-case letters, digits and hyphens, got ${name}`);
   if (name === site) throw usage("--as takes another name than the site's own");
-  return { site, name, at: text(input, "at") };
+  return { site, name, at: text(input, "at"), fromCopy: flag(input, "fromCopy") };
 }
 
 function usage(message: string): TerraceError {

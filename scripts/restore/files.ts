@@ -11,7 +11,12 @@ export async function restoreFilesTo(input: Input): Promise<ExitCode> {
   const folder = text(input, "files") ?? "";
   await refuseOthers(input, folder);
   return backupCommand(input, "restore --files", async (context) => {
-    const from = await restoreFiles(context, { site, at: text(input, "at"), folder });
+    const from = await restoreFiles(context, {
+      site,
+      at: text(input, "at"),
+      folder,
+      fromCopy: flag(input, "fromCopy"),
+    });
     if (flag(input, "json")) printJson({ site, folder, from });
     else {
       print(`Wrote the files of ${site} in the backup ${from.backup} to ${folder}.`);

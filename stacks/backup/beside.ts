@@ -12,6 +12,7 @@ import {
   serviceNamed,
   writeHistory,
 } from "./cluster.ts";
+import { readingPlace } from "./places.ts";
 import { choose, type Destination, restore, restoreFault, type What } from "./restore.ts";
 import { type BackupContext, recorded, type Session, withSite } from "./run.ts";
 
@@ -20,6 +21,8 @@ export interface BesideRequest {
   /** The copy's name. */
   name: string;
   at: string | undefined;
+  /** It is read at the second place. */
+  fromCopy: boolean;
 }
 
 /**
@@ -28,7 +31,8 @@ export interface BesideRequest {
  *
  * @throws TerraceError `TERRACE_SITE_EXISTS`, `TERRACE_NO_DATA`, `TERRACE_NO_BACKUP`
  */
-export function prepareBeside(context: BackupContext, { site, name, at }: BesideRequest): Promise<StoredBackup> {
+export function prepareBeside(context: BackupContext, request: BesideRequest): Promise<StoredBackup> {
+  const { site, name } = request;
   return withSite(context, site, async (session) => {
     if (!hasData(session.entry)) {
       throw new TerraceError("TERRACE_NO_DATA", `${site} has no volume and no database to restore beside it`, {
@@ -36,7 +40,7 @@ export function prepareBeside(context: BackupContext, { site, name, at }: Beside
         exitCode: 2,
       });
     }
-    const from = await choose(session, { site, at });
+    const from = await choose(readingPlace(session, request.fromCopy), request);
     await takeName(context, site, name);
     return from;
   });
@@ -45,7 +49,7 @@ export function prepareBeside(context: BackupContext, { site, name, at }: Beside
 /** Puts a backup of one site into another one that was made for it. The first is neither stopped nor changed. */
 export function restoreBeside(
   context: BackupContext,
-  { site, name }: BesideRequest,
+  { site, name, fromCopy }: BesideRequest,
   from: StoredBackup,
 ): Promise<void> {
   return withSite(context, site, async (session) => {
@@ -58,7 +62,7 @@ export function restoreBeside(
     };
     const run = await recorded(copy, "restore", async () => ({
       backup: from.backup,
-      fault: await restore(session, from, what, into),
+      fault: await restore(readingPlace(session, fromCopy), from, what, into),
     }));
     if (!run.ok) throw restoreFault(name, run, undefined);
   });

@@ -5,6 +5,7 @@ import { restoreJob, type StoredBackup, type Verdict } from "../../modules/backu
 import { TerraceError } from "../../modules/core/errors.ts";
 import { LABEL } from "../../modules/core/labels.ts";
 import { call, type JobMount } from "../../modules/docker/index.ts";
+import { readingPlace } from "./places.ts";
 import { choose, restoreFault } from "./restore.ts";
 import { type BackupContext, job, type Session, withSite } from "./run.ts";
 import { clearFiles, filesContainer, filesName, isHere } from "./volumes.ts";
@@ -14,6 +15,8 @@ export interface FilesRequest {
   at: string | undefined;
   /** A folder of this machine, new or empty. */
   folder: string;
+  /** It is read at the second place. */
+  fromCopy: boolean;
 }
 
 /** The site's file with a note of what the backup is, and its pages where it has any; as folders of a backup, under `/data`. */
@@ -26,12 +29,14 @@ type Part = (typeof PARTS)[number];
  *
  * @throws TerraceError `TERRACE_NO_BACKUP`, `TERRACE_RESTORE_FAILED`
  */
-export function restoreFiles(context: BackupContext, { site, at, folder }: FilesRequest): Promise<StoredBackup> {
+export function restoreFiles(context: BackupContext, request: FilesRequest): Promise<StoredBackup> {
+  const { site, folder } = request;
   return withSite(context, site, async (session) => {
-    const from = await choose(session, { site, at });
+    const place = readingPlace(session, request.fromCopy);
+    const from = await choose(place, request);
     await requireHere(session);
     try {
-      const parts = await fetchAll(session, from);
+      const parts = await fetchAll(place, from);
       await mkdir(folder, { recursive: true });
       await giveOut(session, parts, folder);
     } finally {

@@ -6,10 +6,10 @@ import { TerraceError } from "../../modules/core/errors.ts";
 import { LABEL } from "../../modules/core/labels.ts";
 import { Secret } from "../../modules/core/secret.ts";
 import { call, destroyObject, findSecret, runJob } from "../../modules/docker/index.ts";
-import { acquireLock } from "../../modules/engine/index.ts";
+import { withLock } from "../../modules/engine/index.ts";
 import { objectName } from "../../modules/names/index.ts";
-import { secondPlace } from "./check.ts";
 import { readBackups, readKeys, requireList } from "./cluster.ts";
+import { secondPlace } from "./places.ts";
 import { repositoryFault } from "./restore.ts";
 import { type BackupContext, job, withRepository } from "./run.ts";
 
@@ -53,13 +53,8 @@ async function seal(context: BackupContext, passwords: SecretRef[], recipients: 
 }
 
 /** Does something with the key while nobody else changes it. */
-async function alone<T>(context: BackupContext, work: (context: BackupContext) => Promise<T>): Promise<T> {
-  const lock = await acquireLock({ ...context, scopes: [LOCK] });
-  try {
-    return await work({ ...context, signal: AbortSignal.any([context.signal, lock.lost]) });
-  } finally {
-    await lock.release();
-  }
+function alone<T>(context: BackupContext, work: (context: BackupContext) => Promise<T>): Promise<T> {
+  return withLock({ ...context, scopes: [LOCK] }, (signal) => work({ ...context, signal }));
 }
 
 /**

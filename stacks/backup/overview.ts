@@ -26,6 +26,8 @@ export interface SiteBackups {
     | undefined;
   /** When a restore of it was last proven. */
   proven: string | undefined;
+  /** The same from the second place. */
+  provenCopy: string | undefined;
   copied: string | undefined;
   checked: string | undefined;
   next: Partial<Record<"backup" | "prove" | "check", string>>;
@@ -109,6 +111,7 @@ function describeSite(list: BackupList, entry: BackupEntry, history: BackupHisto
       tables: good.tables,
     },
     proven: lastRun(history, "prove", true)?.ended,
+    provenCopy: lastRun(history, "prove-copy", true)?.ended,
     copied: lastRun(history, "copy", true)?.ended,
     checked: lastRun(history, "check", true)?.ended,
     next: Object.fromEntries(next),
@@ -123,7 +126,13 @@ function withoutData({ site, since }: BackupHistory): string {
   return `it holds no data yet; from ${end} on that is a failure, unless \`terrace backup run ${site} --accept\` takes it as right`;
 }
 
-const ACTIONS = ["backup", "copy", "retention", "check", "prove"] as const;
+const ACTIONS = ["backup", "copy", "retention", "check", "prove", "prove-copy"] as const;
+
+/** Where people say something else than the action's name. */
+const WORDS: Partial<Record<BackupRun["action"], string>> = {
+  prove: "proof by restore",
+  "prove-copy": "proof by restore from the second place",
+};
 
 function faultsOf(list: BackupList, entry: BackupEntry, history: BackupHistory, now: Date): string[] {
   const failed = ACTIONS.flatMap((action) => {
@@ -132,14 +141,15 @@ function faultsOf(list: BackupList, entry: BackupEntry, history: BackupHistory, 
   });
   const late = (["backup", "prove"] as const).flatMap((action) => {
     const since = lateSince(entry, list, action, history, now);
-    const what = action === "prove" ? "proof by restore" : "backup";
-    return since === undefined ? [] : [`late: no good ${what} since the one due at ${minute(since.toISOString())}`];
+    return since === undefined
+      ? []
+      : [`late: no good ${WORDS[action] ?? action} since the one due at ${minute(since.toISOString())}`];
   });
   return [...failed, ...late];
 }
 
 function failure({ action, reason, says, ended }: BackupRun): string {
-  return `the last ${action === "prove" ? "proof by restore" : action} failed (${reason}, ${minute(ended)}): ${says}`;
+  return `the last ${WORDS[action] ?? action} failed (${reason}, ${minute(ended)}): ${says}`;
 }
 
 function minute(iso: string): string {

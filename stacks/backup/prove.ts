@@ -13,6 +13,7 @@ import {
 import { LABEL } from "../../modules/core/labels.ts";
 import { call, converge, type JobMount } from "../../modules/docker/index.ts";
 import { writeHistory } from "./cluster.ts";
+import { readingPlace } from "./places.ts";
 import { cloneDatabase, cloneSite, type Proof, proofOf, removeProof } from "./proof.ts";
 import { choose } from "./restore.ts";
 import { type BackupContext, job, recorded, type Session, withSite } from "./run.ts";
@@ -25,29 +26,32 @@ const PATIENCE = 180_000;
  * Restores the newest backup into throwaway volumes and services on a network that leads nowhere: verifies each file against the
  * checksums of the repository, compares it with the live one where that did not change, loads the database and counts its tables and
  * rows, starts the site on all that and asks for its home page. Removes all of it then, whatever happened. The site itself notices nothing.
+ *
+ * @param fromCopy the backup is read at the second place
  */
-export function proveSite(context: BackupContext, site: string): Promise<BackupRun> {
-  return withSite(context, site, (session) =>
-    recorded(session, "prove", async () => {
-      const from = await choose(session, { site, at: undefined });
-      const proof = await note(session);
+export function proveSite(context: BackupContext, site: string, fromCopy = false): Promise<BackupRun> {
+  return withSite(context, site, (session) => {
+    const place = readingPlace(session, fromCopy);
+    return recorded(session, fromCopy ? "prove-copy" : "prove", async () => {
+      const from = await choose(place, { site, at: undefined });
+      const proof = await note(session, fromCopy);
       await removeProof(session, proof);
       try {
-        return { backup: from.backup, ...(await prove(session, proof, from)) };
+        return { backup: from.backup, ...(await prove(place, proof, from)) };
       } finally {
         await removeProof(session, proof);
         const { proving: _over, ...history } = session.history;
         session.history = history;
       }
-    }),
-  );
+    });
+  });
 }
 
 /** Whoever has the site next finds by this what a proof left that was killed, and removes it. */
-async function note(session: Session): Promise<Proof> {
+async function note(session: Session, fromCopy: boolean): Promise<Proof> {
   const { context, entry } = session;
   const volumes = [...entry.volumes, ...(entry.content ? ["@content"] : [])];
-  const proving = { began: new Date().toISOString(), volumes };
+  const proving = { began: new Date().toISOString(), volumes, ...(fromCopy ? { copy: fromCopy } : {}) };
   session.history = { ...session.history, proving };
   await writeHistory(context.docker, context.platform, session.history);
   return proofOf(context.platform, entry.site, proving);

@@ -17,9 +17,10 @@ import {
 } from "../../modules/backup/index.ts";
 import { TerraceError } from "../../modules/core/errors.ts";
 import { changeObject, converge, get, type RawService, type RawTask } from "../../modules/docker/index.ts";
-import { acquireLock } from "../../modules/engine/index.ts";
+import { withLock } from "../../modules/engine/index.ts";
 import { objectName, siteStack } from "../../modules/names/index.ts";
 import { serviceNamed } from "./cluster.ts";
+import { readingPlace } from "./places.ts";
 import { type BackupContext, backup, job, recorded, type Session, withSite } from "./run.ts";
 
 export interface RestoreRequest {
@@ -36,6 +37,8 @@ export interface RestoreRequest {
   safety: boolean;
   /** Only backups from before this moment (ISO 8601) count. */
   until?: string;
+  /** It is read at the second place. What is there now is backed up to the first one all the same. */
+  fromCopy?: boolean;
 }
 
 export interface Restored {
@@ -46,9 +49,9 @@ export interface Restored {
   run: BackupRun;
 }
 
-/** All backups of a site, newest first. */
-export function listBackups(context: BackupContext, site: string): Promise<StoredBackup[]> {
-  return withSite(context, site, stored);
+/** All backups of a site, newest first: those at the first place, or those at the second one. */
+export function listBackups(context: BackupContext, site: string, fromCopy: boolean): Promise<StoredBackup[]> {
+  return withSite(context, site, async (session) => stored(readingPlace(session, fromCopy)));
 }
 
 /**
@@ -60,14 +63,15 @@ export function listBackups(context: BackupContext, site: string): Promise<Store
 export function restoreSite(context: BackupContext, request: RestoreRequest): Promise<Restored> {
   return withSite(context, request.site, async (session) => {
     requireData(session.entry);
-    const from = await choose(session, request);
+    const place = readingPlace(session, request.fromCopy === true);
+    const from = await choose(place, request);
     const what = whatToRestore(session, request, from);
     const safety = request.safety ? await safetyBackup(session) : undefined;
     const partial = request.volume !== undefined || request.path !== undefined || request.database;
     const run = await recorded(session, "restore", async () => ({
       backup: from.backup,
       ...(partial ? { partial } : {}),
-      fault: await restore(session, from, what, originalOf(session)),
+      fault: await restore(place, from, what, originalOf(session)),
     }));
     if (!run.ok) throw restoreFault(request.site, run, safety);
     return { site: request.site, from, safety, run };
@@ -247,18 +251,11 @@ async function loadDatabase(
 }
 
 /** Stops a site's own tasks for the time of some work, and waits until they serve again. Its database stays up. */
-async function withoutTasks<T>(
-  context: BackupContext,
-  site: string,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
+function withoutTasks<T>(context: BackupContext, site: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   // A deploy would start it again. One that is under way is waited for: what was fetched may have taken hours.
-  const lock = await acquireLock({ ...context, noWait: false, scopes: [siteStack(site)] });
-  try {
-    return await stopped({ ...context, signal: AbortSignal.any([context.signal, lock.lost]) }, site, work);
-  } finally {
-    await lock.release();
-  }
+  return withLock({ ...context, noWait: false, scopes: [siteStack(site)] }, (signal) =>
+    stopped({ ...context, signal }, site, work),
+  );
 }
 
 async function stopped<T>(

@@ -233,6 +233,49 @@ test("both places can be reached by SFTP, each with a key of its own", async () 
   await comesBack();
 });
 
+test("what a killed backup left half written at a place reached by SFTP goes with its lock", async () => {
+  await fill(60);
+  const running = workspace.start("backup", "run", "notes");
+  const container = await jobContainer("notes");
+  await expect.poll(() => unfinished(far), { timeout: 60_000, interval: 20 }).not.toEqual([]);
+  await container.kill();
+  expect((await running.ended).code).toBe(1);
+  // The server may have ended the file that was under way after all: this one it has not.
+  await writeFile(join(far.folder, "data/notes/data/00/half-restic-temp-1"), "half");
+  await fill(1);
+  await working("notes");
+  expect(await unfinished(far)).toEqual([]);
+  expect(await far.names("notes", "locks")).toEqual([]);
+});
+
+test("the second place is proven by itself, and a site is restored from it while the first is away", async () => {
+  const proof = () => workspace.run("backup", "prove", "notes", "--from-copy");
+  const proven = await proof();
+  expect(proven.stdout).toContain("✓ notes: prove-copy");
+  expect(proven.code, proven.all).toBe(0);
+
+  await far.stop();
+  const restore = ["restore", "notes", "--from-copy", "--yes"];
+  const careful = await workspace.run(...restore);
+  expect(careful.stderr).toContain("notes was not touched: what is there now could not be backed up");
+  await workspace.visitor.get("notes", "/set/spoiled");
+  const restored = await workspace.run(...restore, "--no-safety");
+  expect(restored.code, restored.all).toBe(0);
+  expect((await workspace.visitor.until("notes", "/get", ({ status }) => status === 200)).body).toBe("kept");
+  await far.start();
+  // So that the largest pack is one of the newest backup.
+  await fill(3);
+  await working("notes");
+
+  const mend = await damage(join(sftp.folder, "data/notes"));
+  expect((await proof()).stdout).toContain("✗ notes: prove-copy failed (corrupt)");
+  const overview = await workspace.run("backup");
+  expect(overview.stdout).toContain("notes: the last proof by restore from the second place failed (corrupt, ");
+  expect(overview.code).toBe(1);
+  await mend();
+  expect((await proof()).code).toBe(0);
+});
+
 test("a check reads both places, and says which one is damaged", async () => {
   const checked = () => workspace.run("backup", "check", "notes");
   const mendSecond = await damage(join(sftp.folder, "data/notes"));
@@ -247,6 +290,22 @@ test("a check reads both places, and says which one is damaged", async () => {
   expect((await checked()).all).toMatch(/the repository is damaged .*; the second place is sound/);
   await mendFirst();
   expect((await checked()).code).toBe(0);
+});
+
+test("reading from a second place that there is not is refused", async () => {
+  await keepAt({ repository: disk.folder });
+  for (const command of [
+    ["backup", "prove", "notes", "--from-copy"],
+    ["restore", "notes", "--from-copy", "--list"],
+  ]) {
+    const { code, stderr } = await workspace.run(...command);
+    expect(stderr).toContain("there is no second place of backups to read from (TERRACE_NO_BACKUP)");
+    expect(stderr).toContain("platform.yaml, backup.copy");
+    expect(code).toBe(2);
+  }
+  const all = await workspace.run("restore", "--all", "--from-copy", "--yes");
+  expect(all.stderr).toContain("--all does not go with --from-copy (TERRACE_USAGE)");
+  expect(all.code).toBe(2);
 });
 
 test("an S3 server keeps backups; a wrong key is told as such, and the right one is seen nowhere", async () => {
@@ -366,6 +425,12 @@ async function left(site: string): Promise<string[]> {
   const all = await readdir(join(disk.folder, site), { recursive: true, withFileTypes: true });
   const files = all.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
   return files.filter((path) => /\/locks\/|-tmp-/.test(path));
+}
+
+/** The same for a place reached by SFTP: what restic writes has such a name until it is whole. */
+async function unfinished({ folder }: SftpServer): Promise<string[]> {
+  const names = await readdir(join(folder, "data/notes"), { recursive: true });
+  return names.filter((name) => name.includes("-restic-temp-"));
 }
 
 async function exported(): Promise<string> {

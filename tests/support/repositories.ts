@@ -152,8 +152,12 @@ export class SftpServer extends Listening {
     ];
     await writeFile(at("sshd_config"), `${lines.join("\n")}\n`);
     await mkdir("/run/sshd", { recursive: true });
-    await server.run("/usr/sbin/sshd", ["-D", "-e", "-f", at("sshd_config")]);
+    await server.start();
     return server;
+  }
+
+  start(): Promise<void> {
+    return this.run("/usr/sbin/sshd", ["-D", "-e", "-f", join(this.folder, "sshd_config")]);
   }
 
   get url(): string {

@@ -214,6 +214,22 @@ seen() {
   [ "${FIRST:-}" != yes ] || [ -e "$REPOSITORY/config" ]
 }
 
+# unfinished FILE URL: what restic had not written to its end when it was killed lies under a name of its own, which it never looks at.
+unfinished() {
+  local file=$1 url=$2 at
+  case $url in
+    /*) find "$url" -type f -name '*-tmp-*' -delete ;;
+    sftp:*)
+      at=$(cat "$file") at=${at#sftp:}
+      # A `-` before a command: it may find nothing to remove.
+      timeout 120 sftp -q -b - "${at%%:*}" >&2 <<END
+-rm ${at#*:}/*/*-restic-temp-*
+-rm ${at#*:}/data/*/*-restic-temp-*
+END
+      ;;
+  esac
+}
+
 # own_locks FILE URL: locks of jobs that were killed. One job at a time has the site, so a lock of this very host name is nobody's;
 # a lock of another host is left, and whoever holds it is waited for by failing.
 own_locks() {
@@ -225,8 +241,7 @@ own_locks() {
     fi
     say "remove the lock of a job that was killed"
     run restic_at "$file" unlock --remove-all >/dev/null
-    # restic never looks at what it had not written to its end.
-    [[ $url == /* ]] && find "$url" -type f -name '*-tmp-*' -delete
+    unfinished "$file" "$url"
     return 0
   done
   return 0
