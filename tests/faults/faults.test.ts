@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { appSite, writeApp } from "../support/app.ts";
 import { type Counted, EVERY, FaultySocket, WRITES } from "../support/faulty-socket.ts";
 import { Workspace } from "../support/workspace.ts";
 
@@ -24,8 +25,13 @@ beforeAll(async () => {
   socket = await new FaultySocket().listen();
   await workspace.pages("www", "the portal");
   await workspace.pages("stay", "stays");
+  await writeApp(workspace);
+  const volumes = [{ name: "data", path: "/data", size: "1MiB" }];
+  await workspace.site("vault", appSite("vault", { volumes, secrets: ["TOKEN"] }));
   await write("first");
-  expect((await workspace.up()).code).toBe(0);
+  const { code, all } = await workspace.up();
+  expect(code, all).toBe(0);
+  await workspace.visitor.get("vault", "/set/kept");
 });
 
 afterAll(async () => {
@@ -34,7 +40,10 @@ afterAll(async () => {
   await socket?.close();
 });
 
-/** Two states of the files; going from either to the other creates one site, retires one, changes one and its redirects. */
+/**
+ * Two states of the files; going from either to the other creates one site, retires one, changes one and its redirects, and gives one
+ * that has data another value of its secret.
+ */
 async function write(next: "first" | "second"): Promise<void> {
   const first = next === "first";
   const redirects = first ? [{ from: "/old/*", to: "/new/:splat" }] : [];
@@ -42,6 +51,7 @@ async function write(next: "first" | "second"): Promise<void> {
   const retired = { retire: { redirect: "2026-01-01", to: "https://www.example.gov.cn/" } };
   await workspace.pages("one", "site one", first ? {} : retired);
   await workspace.pages("two", "site two", first ? retired : {});
+  await workspace.write("secrets/vault/TOKEN", `the ${next} value`);
   state = next;
 }
 
@@ -71,12 +81,17 @@ async function requireConverged(where: string): Promise<void> {
   const again = await workspace.run("up", "--yes");
   expect(again.code, `${where}\n${again.all}`).toBe(0);
   const [live, gone] = state === "first" ? ["one", "two"] : ["two", "one"];
-  const names = ["edge_caddy", "edge_config", "site-changes_web", `site-${live}_web`, "site-stay_web", "site-www_web"];
+  const webs = ["changes", live, "stay", "vault", "www"].map((site) => `site-${site}_web`);
   expect(await workspace.cluster.serviceNames(), where).toEqual(
-    names.map((name) => `${workspace.name}-${name}`).sort(),
+    ["edge_caddy", "edge_config", ...webs].map((name) => `${workspace.name}-${name}`).sort(),
   );
-  const configs = Object.keys(await workspace.cluster.snapshot()).filter((name) => name.startsWith("config "));
+  const objects = Object.keys(await workspace.cluster.snapshot());
+  const configs = objects.filter((name) => name.startsWith("config "));
   expect(configs, `${where}: one set of routes, and no lock`).toHaveLength(2);
+  const secrets = objects.filter((name) => name.startsWith(`secret ${workspace.name}-site-`));
+  expect(secrets, `${where}: one value`).toHaveLength(1);
+  expect((await workspace.visitor.get("vault", "/secret")).body, where).toBe(`the ${state} value`);
+  expect((await workspace.visitor.get("vault", "/get")).body, where).toBe("kept");
   expect((await workspace.visitor.get("changes")).body, where).toContain(`${state} edition`);
   expect((await workspace.visitor.get("changes", "/old/x")).status, where).toBe(state === "first" ? 301 : 404);
   expect((await workspace.visitor.get(live ?? "")).status, where).toBe(200);
@@ -108,7 +123,7 @@ function kindOf(call: string): string {
 }
 
 test("after a fault at any call, the next run converges, and no site that serves ever stops", {
-  timeout: ALL ? 10_800_000 : 300_000,
+  timeout: ALL ? 10_800_000 : 600_000,
 }, async () => {
   await deployWith(NOWHERE, "before");
   const all = points(socket.calls);
