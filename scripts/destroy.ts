@@ -99,22 +99,27 @@ async function lookAround({
 }
 
 /**
- * Locks everything, the edge too, and the backups that are being made: those conflict with no deploy. They come first, because a restore
- * has its backup's lock before it asks for the site's. So no lock of somebody who is gone is left.
+ * Locks everything, the edge too, and all backups: those conflict with no deploy. Each in the order in which others ask for them: whoever
+ * changes the key goes on to a site's backups, and a restore from these to the site. So no lock of somebody who is gone is left.
  */
 async function lockAll(request: Omit<LockRequest, "scopes">): Promise<Lock> {
-  const { ALL, acquireLock, EDGE, isBackup, sweepLocks } = await import("../modules/engine/index.ts");
-  const left = await sweepLocks(request.docker, request.platform);
-  const backups = await acquireLock({ ...request, scopes: left.filter(isBackup) });
-  const signal = AbortSignal.any([request.signal, backups.lost]);
-  const all = await acquireLock({ ...request, signal, scopes: [ALL, EDGE] }).catch(async (error) => {
-    await backups.release();
+  const { ALL, acquireLock, BACKUP_KEY, BACKUPS, EDGE, sweepLocks } = await import("../modules/engine/index.ts");
+  await sweepLocks(request.docker, request.platform);
+  const held: Lock[] = [];
+  const release = async () => void (await Promise.all(held.map((each) => each.release())));
+  try {
+    for (const scopes of [[BACKUP_KEY], [BACKUPS], [ALL, EDGE]]) {
+      const signal = AbortSignal.any([request.signal, ...held.map(({ lost }) => lost)]);
+      held.push(await acquireLock({ ...request, signal, scopes }));
+    }
+  } catch (error) {
+    await release();
     throw error;
-  });
+  }
   return {
-    waited: backups.waited || all.waited,
-    lost: AbortSignal.any([backups.lost, all.lost]),
-    release: async () => void (await Promise.all([backups.release(), all.release()])),
+    waited: held.some(({ waited }) => waited),
+    lost: AbortSignal.any(held.map(({ lost }) => lost)),
+    release,
   };
 }
 

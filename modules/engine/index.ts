@@ -7,13 +7,9 @@ export { evaluate, type Program, type Resource } from "./evaluate.ts";
 export { loadLate } from "./late.ts";
 export { changedByHand, toLive } from "./live.ts";
 export {
-  ALL,
   acquireLock,
   breakLock,
-  conflicts,
   describeHolder,
-  EDGE,
-  isBackup,
   isRenewed,
   type ListedLock,
   type Lock,
@@ -22,5 +18,6 @@ export {
   listLocks,
   sweepLocks,
 } from "./lock.ts";
+export { ALL, BACKUP_KEY, BACKUPS, conflicts, EDGE } from "./lock-scopes.ts";
 export type { Action, Change, Desired, KindName, Live, PropertyChange } from "./model.ts";
 export { withLock } from "./with-lock.ts";

@@ -8,6 +8,7 @@ import { LABEL } from "../core/labels.ts";
 import { call, destroyObject, get, isBroken, type RawContent } from "../docker/index.ts";
 import { objectName } from "../names/index.ts";
 import { formatDuration } from "../units/index.ts";
+import { ALL, BACKUPS, conflicts } from "./lock-scopes.ts";
 
 /** Who holds a lock, as others see it. */
 export interface LockHolder {
@@ -48,10 +49,6 @@ export interface Lock {
   lost: AbortSignal;
   release(): Promise<void>;
 }
-
-export const ALL = "all";
-/** The routes of the edge. */
-export const EDGE = "edge";
 
 /** A holder that has not renewed its lock for this long is gone, in ms. Watched by one's own clock: clocks of hosts differ. */
 const LEASE = 30_000;
@@ -152,10 +149,10 @@ async function acquire(
     const blocking = id === undefined || others.length > 0;
     if (!blocking) return { id, hadToWait };
     // Whoever wants everything keeps its place, so that small deploys can't starve it; the others step back.
-    const keeps = id !== undefined && scope === ALL && !request.noWait;
+    const keeps = id !== undefined && (scope === ALL || scope === BACKUPS) && !request.noWait;
     if (id !== undefined && !keeps) await drop(request.docker, id);
     if (keeps) {
-      await othersGone(request, id, wait, watched);
+      await othersGone(request, scope, id, wait, watched);
       return { id, hadToWait: true };
     }
     wait.tell(others);
@@ -165,13 +162,19 @@ async function acquire(
 }
 
 /** Waits, holding the lock on everything, until those who were there first are done. */
-async function othersGone(request: LockRequest, id: string, wait: Waiting, watched: Watched): Promise<void> {
+async function othersGone(
+  request: LockRequest,
+  scope: string,
+  id: string,
+  wait: Waiting,
+  watched: Watched,
+): Promise<void> {
   const { lost, stop } = keep(request, id);
   try {
     for (;;) {
       request.signal.throwIfAborted();
       lost.throwIfAborted();
-      const others = await othersOf(request, ALL, id);
+      const others = await othersOf(request, scope, id);
       if (others.length === 0) return;
       wait.tell(others);
       for (const other of others) if (isGone(other, watched)) await takeOver(request, other);
@@ -218,20 +221,6 @@ class Waiting {
     else if (this.#told !== first.ID) report(`waiting for ${describeHolder(holder)}`);
     this.#told = first.ID;
   }
-}
-
-/**
- * Two locks conflict on the same stack, and the one on everything with each. The edge is locked for moments only, within either; and
- * work on a backup keeps no deploy waiting, nor the other way round.
- */
-export function conflicts(wanted: string, other: string): boolean {
-  if (wanted === other) return true;
-  if (wanted === EDGE || other === EDGE || isBackup(wanted) || isBackup(other)) return false;
-  return wanted === ALL || other === ALL;
-}
-
-export function isBackup(scope: string): boolean {
-  return scope.startsWith("backup-");
 }
 
 async function create(request: LockRequest, scope: string, holder: string): Promise<string | undefined> {
@@ -373,7 +362,7 @@ export function describeHolder({ user, host, pid, reason, since }: LockHolder): 
 }
 
 function lockedError(holder: LockHolder, waited?: number): TerraceError {
-  const what = `${holder.scope === ALL ? "the platform" : holder.scope} is being changed by somebody else`;
+  const what = `${[ALL, BACKUPS].includes(holder.scope) ? "the platform" : holder.scope} is being changed by somebody else`;
   const since = waited === undefined ? "" : `; it was waited for ${formatDuration(waited)}`;
   const longer = waited === undefined ? "leave --no-wait out" : "give a longer --wait";
   return new TerraceError("TERRACE_LOCKED", what, {

@@ -6,15 +6,13 @@ import { TerraceError } from "../../modules/core/errors.ts";
 import { LABEL } from "../../modules/core/labels.ts";
 import { Secret } from "../../modules/core/secret.ts";
 import { call, destroyObject, findSecret, runJob } from "../../modules/docker/index.ts";
-import { withLock } from "../../modules/engine/index.ts";
+import { BACKUP_KEY, withLock } from "../../modules/engine/index.ts";
 import { objectName } from "../../modules/names/index.ts";
 import { readBackups, readKeys, requireList } from "./cluster.ts";
 import { secondPlace } from "./places.ts";
 import { repositoryFault } from "./restore.ts";
 import { type BackupContext, job, withRepository } from "./run.ts";
 
-/** A site can't have this name: whoever changes the key is alone. It sorts before all sites, and locks are taken in that order. */
-const LOCK = "backup--keys";
 const NEXT = `${PASSWORD}-next`;
 
 /**
@@ -54,7 +52,7 @@ async function seal(context: BackupContext, passwords: SecretRef[], recipients: 
 
 /** Does something with the key while nobody else changes it. */
 function alone<T>(context: BackupContext, work: (context: BackupContext) => Promise<T>): Promise<T> {
-  return withLock({ ...context, scopes: [LOCK] }, (signal) => work({ ...context, signal }));
+  return withLock({ ...context, scopes: [BACKUP_KEY] }, (signal) => work({ ...context, signal }));
 }
 
 /**

@@ -50,6 +50,17 @@ test.each(["site-s00001", "backup-s00001"])("destroy leaves all as it is while s
   await lock.release();
 });
 
+test("no backup begins while destroy waits for one that is being made", async () => {
+  const docker = await connect();
+  const lock = await hold("backup-s00001");
+  const ended = terrace("destroy", "--confirm", "honghe");
+  await expect.poll(async () => (await listLocks(docker, "honghe")).map((each) => each.scope)).toContain("backup--all");
+  await expect(hold("backup-s00002")).rejects.toMatchObject({ code: "TERRACE_LOCKED" });
+  await lock.release();
+  const { code, stderr } = await ended;
+  expect(code, stderr).toBe(0);
+});
+
 test("destroy waits for who was there first, removes what is left then, and gives its own lock back", async () => {
   const docker = await connect();
   const lock = await hold("site-s00001");
