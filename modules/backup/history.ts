@@ -17,7 +17,7 @@ export interface BackupRun {
   /** Bytes and files that the backup holds, the dump included in the bytes. */
   bytes?: number;
   files?: number;
-  /** Of a backup and a copy: where its repository is, as platform.yaml said. */
+  /** Of a backup, a copy, and a proof from the second place: where the repository is, as platform.yaml said. */
   place?: string;
   /** Bytes that the repository grew by. */
   added?: number;
@@ -41,6 +41,8 @@ export interface Proving {
   volumes: string[];
   /** It reads the second place. */
   copy?: true;
+  /** How it went is remembered; only what it had made could not be removed. */
+  told?: true;
 }
 
 /** The last runs of one site, newest first. */

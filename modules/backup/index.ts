@@ -24,6 +24,7 @@ export {
   type BackupHistory,
   type BackupRun,
   hasRepository,
+  isAt,
   killedProof,
   killedRun,
   lastBackup,

@@ -30,6 +30,7 @@ async function refuseOthers(input: Input, folder: string): Promise<void> {
   const other = ["volume", "path", "as"].find((each) => text(input, each) !== undefined);
   const alone = ["list", "database"].find((each) => flag(input, each));
   if (other !== undefined || alone !== undefined) throw usage(`--files does not go with --${other ?? alone}`);
+  if (folder === "") throw usage("--files takes the name of a folder that is new or empty");
   const there = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
     throw usage(`--files takes a folder that is new or empty; ${folder} cannot be read as one`);

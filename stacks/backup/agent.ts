@@ -19,6 +19,7 @@ import { get, type RawService } from "../../modules/docker/index.ts";
 import { objectName, siteStack } from "../../modules/names/index.ts";
 import { checkSite } from "./check.ts";
 import { type BackupState, emptyHistory, readBackups, writeHistory } from "./cluster.ts";
+import { secondPlace } from "./places.ts";
 import { proveSite } from "./prove.ts";
 import { type BackupContext, backupSite, followBackup, job, withRepository } from "./run.ts";
 
@@ -82,7 +83,7 @@ async function sitesWithJobs(docker: Dockerode, platform: string): Promise<strin
   return services.flatMap(({ Spec }) => Spec.Labels?.[LABEL.site] ?? []);
 }
 
-/** Removes what a killed run left of a site: its job, its proof, and the lock that it had in the repository. */
+/** Removes what a killed run left of a site: its job, its proof, and the locks that it had in its repositories. */
 function clear(context: BackupContext, site: string): Promise<void> {
   return quietly(context, `${site}: clearing up`, () =>
     withRepository(
@@ -90,7 +91,10 @@ function clear(context: BackupContext, site: string): Promise<void> {
       site,
       () => ({ site }),
       async (session) => {
-        if (session.cleared) await job(session, repositoryJob("list", session), session.list.repository);
+        if (!session.cleared) return;
+        for (const place of [session, secondPlace(session)]) {
+          if (place !== undefined) await job(place, repositoryJob("list", place), place.list.repository);
+        }
       },
     ),
   );

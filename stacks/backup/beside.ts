@@ -13,7 +13,7 @@ import {
   writeHistory,
 } from "./cluster.ts";
 import { readingPlace } from "./places.ts";
-import { choose, type Destination, restore, restoreFault, type What } from "./restore.ts";
+import { choose, type Destination, requireDump, restore, restoreFault, type What } from "./restore.ts";
 import { type BackupContext, recorded, type Session, withSite } from "./run.ts";
 
 export interface BesideRequest {
@@ -41,6 +41,7 @@ export function prepareBeside(context: BackupContext, request: BesideRequest): P
       });
     }
     const from = await choose(readingPlace(session, request.fromCopy), request);
+    requireDump(session.entry, from, request.fromCopy);
     await takeName(context, site, name);
     return from;
   });

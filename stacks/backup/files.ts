@@ -35,14 +35,23 @@ export function restoreFiles(context: BackupContext, request: FilesRequest): Pro
     const place = readingPlace(session, request.fromCopy);
     const from = await choose(place, request);
     await requireHere(session);
+    await makeFolder(folder);
     try {
       const parts = await fetchAll(place, from);
-      await mkdir(folder, { recursive: true });
       await giveOut(session, parts, folder);
     } finally {
       await clearFiles(context.docker, context.platform, site);
     }
     return from;
+  });
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true }).catch((error: Error) => {
+    throw new TerraceError("TERRACE_USAGE", `the folder ${JSON.stringify(folder)} cannot be made`, {
+      why: error.message,
+      exitCode: 2,
+    });
   });
 }
 
@@ -66,8 +75,8 @@ async function fetchAll(session: Session, from: StoredBackup): Promise<Part[]> {
   for (const part of PARTS) {
     const fault = await fetch(session, from, part);
     if (fault === undefined) fetched.push(part);
-    else if (part === "site" || !/^the backup holds no /.test(fault.says))
-      throw restoreFault(session.entry.site, fault, undefined);
+    // That is what a fetch says of what the backup does not hold.
+    else if (part === "site" || fault.reason !== "different") throw restoreFault(session.entry.site, fault, undefined);
   }
   return fetched;
 }

@@ -6,6 +6,7 @@ import {
   type BackupList,
   type BackupRun,
   dueTimes,
+  isAt,
   lastRun,
   lateSince,
   SCHEDULED,
@@ -96,6 +97,7 @@ export function describeBackups(list: BackupList, { histories }: BackupState, no
 
 function describeSite(list: BackupList, entry: BackupEntry, history: BackupHistory, now: Date): SiteBackups {
   const good = lastRun(history, "backup", true);
+  const atCopy = ofCopy(list, history);
   const faults = faultsOf(list, entry, history, now);
   const next = SCHEDULED.flatMap((action) => {
     const due = dueTimes(entry, list, action, now).next;
@@ -111,8 +113,8 @@ function describeSite(list: BackupList, entry: BackupEntry, history: BackupHisto
       tables: good.tables,
     },
     proven: lastRun(history, "prove", true)?.ended,
-    provenCopy: lastRun(history, "prove-copy", true)?.ended,
-    copied: lastRun(history, "copy", true)?.ended,
+    provenCopy: lastRun(atCopy, "prove-copy", true)?.ended,
+    copied: lastRun(atCopy, "copy", true)?.ended,
     checked: lastRun(history, "check", true)?.ended,
     next: Object.fromEntries(next),
     ok: faults.length === 0,
@@ -136,7 +138,7 @@ const WORDS: Partial<Record<BackupRun["action"], string>> = {
 
 function faultsOf(list: BackupList, entry: BackupEntry, history: BackupHistory, now: Date): string[] {
   const failed = ACTIONS.flatMap((action) => {
-    const run = lastRun(history, action);
+    const run = lastRun(ofCopy(list, history), action);
     return run === undefined || run.ok ? [] : [failure(run)];
   });
   const late = (["backup", "prove"] as const).flatMap((action) => {
@@ -146,6 +148,13 @@ function faultsOf(list: BackupList, entry: BackupEntry, history: BackupHistory, 
       : [`late: no good ${WORDS[action] ?? action} since the one due at ${minute(since.toISOString())}`];
   });
   return [...failed, ...late];
+}
+
+/** Without what was done at a second place that is no longer the platform's. */
+function ofCopy({ copy }: BackupList, history: BackupHistory): BackupHistory {
+  const here = (run: BackupRun) => copy !== undefined && isAt(run, targetText(copy));
+  const runs = history.runs.filter((run) => !/^(copy|prove-copy)$/.test(run.action) || here(run));
+  return { ...history, runs };
 }
 
 function failure({ action, reason, says, ended }: BackupRun): string {

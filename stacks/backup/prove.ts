@@ -6,6 +6,7 @@ import {
   repositoryJob,
   restoreJob,
   type StoredBackup,
+  targetText,
   type Verdict,
   visitJob,
   volumeMounts,
@@ -35,13 +36,12 @@ export function proveSite(context: BackupContext, site: string, fromCopy = false
     return recorded(session, fromCopy ? "prove-copy" : "prove", async () => {
       const from = await choose(place, { site, at: undefined });
       const proof = await note(session, fromCopy);
-      await removeProof(session, proof);
+      const where = fromCopy ? { place: targetText(place.list.repository) } : {};
       try {
-        return { backup: from.backup, ...(await prove(place, proof, from)) };
-      } finally {
         await removeProof(session, proof);
-        const { proving: _over, ...history } = session.history;
-        session.history = history;
+        return { backup: from.backup, ...where, ...(await prove(place, proof, from)) };
+      } finally {
+        await clear(session, proof);
       }
     });
   });
@@ -55,6 +55,20 @@ async function note(session: Session, fromCopy: boolean): Promise<Proof> {
   session.history = { ...session.history, proving };
   await writeHistory(context.docker, context.platform, session.history);
   return proofOf(context.platform, entry.site, proving);
+}
+
+/** Also where the run is stopped. What cannot be removed just now changes nothing about what was found; the next run removes it. */
+async function clear(session: Session, proof: Proof): Promise<void> {
+  const { context } = session;
+  const { proving, ...history } = session.history;
+  try {
+    await removeProof({ ...session, context: { ...context, signal: AbortSignal.timeout(PATIENCE) } }, proof);
+    session.history = history;
+  } catch (error) {
+    if (proving !== undefined) session.history = { ...history, proving: { ...proving, told: true } };
+    const why = error instanceof Error ? error.message : String(error);
+    context.report(`${proof.site}: what the proof had made could not be removed, which the next run does: ${why}`);
+  }
 }
 
 type Found = Pick<BackupRun, "bytes" | "files" | "tables"> & { fault?: Verdict | undefined };

@@ -108,7 +108,8 @@ export interface What {
   database: boolean;
 }
 
-function whatToRestore(session: Session, { volume, path, database }: RestoreRequest, from: StoredBackup): What {
+function whatToRestore(session: Session, request: RestoreRequest, from: StoredBackup): What {
+  const { volume, path, database } = request;
   const { entry, live } = session;
   const site = entry.site;
   if (volume !== undefined && !entry.volumes.includes(volume)) {
@@ -131,6 +132,7 @@ function whatToRestore(session: Session, { volume, path, database }: RestoreRequ
       next: `terrace up ${site}, then run this again; or name a volume with --volume`,
     });
   }
+  if (!database) requireDump(entry, from, request.fromCopy);
   const hasDatabase = live.database !== undefined && from.database !== undefined;
   if (database && !hasDatabase) {
     throw new TerraceError("TERRACE_NO_BACKUP", `there is no dump of a database of ${site} to restore`, {
@@ -138,14 +140,26 @@ function whatToRestore(session: Session, { volume, path, database }: RestoreRequ
     });
   }
   if (database) return { volumes: [], path: "", database };
-  if (entry.volumes.length === 0 && !hasDatabase) {
-    throw new TerraceError("TERRACE_NO_BACKUP", `the backup ${from.backup} of ${site} holds no dump of its database`, {
-      why: "the site has no volume, so there is nothing to restore",
-      next: `another one may hold it: terrace restore ${site} --list`,
-      exitCode: 2,
-    });
-  }
   return { volumes: entry.volumes, path: "", database: hasDatabase };
+}
+
+/**
+ * Half of a site's data is not the site.
+ *
+ * @throws TerraceError `TERRACE_NO_BACKUP`
+ */
+export function requireDump({ site, database, volumes }: BackupEntry, from: StoredBackup, fromCopy = false): void {
+  if (database === undefined || from.database !== undefined) return;
+  const part = volumes.length === 0 ? "" : "; or only a volume: --volume NAME";
+  throw new TerraceError("TERRACE_NO_BACKUP", `the backup ${from.backup} of ${site} holds no dump of its database`, {
+    why: "the site would go on with data of two moments",
+    next: `another one may hold it: ${listing(site, fromCopy)}${part}`,
+    exitCode: 2,
+  });
+}
+
+function listing(site: string, fromCopy = false): string {
+  return `terrace restore ${site}${fromCopy ? " --from-copy" : ""} --list`;
 }
 
 function cleanPath(path: string): string {
@@ -166,7 +180,7 @@ export async function stored(session: Session): Promise<StoredBackup[]> {
 
 export async function choose(
   session: Session,
-  { site, at, until }: Pick<RestoreRequest, "site" | "at" | "until">,
+  { site, at, until, fromCopy }: Pick<RestoreRequest, "site" | "at" | "until" | "fromCopy">,
 ): Promise<StoredBackup> {
   const all = await stored(session);
   const backups = until === undefined ? all : all.filter(({ time }) => Date.parse(time) < Date.parse(until));
@@ -177,9 +191,7 @@ export async function choose(
     at === undefined ? `${site} has no backup` : `${site} has no backup ${at}`,
     {
       next:
-        backups.length === 0
-          ? `terrace backup run ${site}`
-          : `it has ${backups.length}: terrace restore ${site} --list`,
+        backups.length === 0 ? `terrace backup run ${site}` : `it has ${backups.length}: ${listing(site, fromCopy)}`,
     },
   );
 }
@@ -308,6 +320,7 @@ async function tasksGone(docker: Dockerode, service: string, signal: AbortSignal
 export function repositoryFault(site: string, { reason, says }: Verdict): TerraceError {
   return new TerraceError("TERRACE_REPOSITORY", `the backups of ${site} cannot be read: ${says}`, {
     why: reason,
+    reason,
     next: reason === "wrong-password" ? "terrace backup key import FILE" : "see `terrace backup`",
   });
 }

@@ -133,7 +133,9 @@ async function clearKilled(session: RepositorySession, known: BackupHistory | un
     const killed = killedRun(left.Spec.Labels?.[JOB_ACTION], left.CreatedAt, new Date());
     if (killed !== undefined) session.history = addRun(session.history, killed);
   }
-  await clearFiles(docker, platform, site);
+  await clearFiles(docker, platform, site).catch((error: Error) =>
+    report(`${site}: what a killed restore of files left could not be removed: ${error.message}`),
+  );
   const proof = session.history.proving;
   if (proof !== undefined) await clearProof(session, proof);
   session.cleared = left !== undefined || (proof !== undefined && session.history.proving === undefined);
@@ -152,7 +154,7 @@ async function clearProof(session: RepositorySession, left: Proving): Promise<vo
     return;
   }
   const { proving: _over, ...history } = session.history;
-  session.history = addRun(history, killedProof(left, new Date()));
+  session.history = left.told ? history : addRun(history, killedProof(left, new Date()));
 }
 
 /** A backup of one site, and where it is good what follows it: a copy, and the removal of what is kept no longer. */
@@ -180,7 +182,8 @@ export async function recorded(
     if (context.signal.aborted) {
       return { fault: { reason: "killed", says: "it was stopped before the end" } satisfies Verdict };
     }
-    return { fault: { reason: "failed", says: error.message } satisfies Verdict };
+    const read = error.code === "TERRACE_REPOSITORY" ? (error.reason as Verdict["reason"] | undefined) : undefined;
+    return { fault: { reason: read ?? "failed", says: error.message } satisfies Verdict };
   });
   const ended = new Date().toISOString();
   const failed = fault === undefined ? {} : { reason: fault.reason, says: fault.says };
@@ -251,8 +254,13 @@ async function retain(session: Session): Promise<{ fault?: Verdict | undefined }
 
 async function copy(session: Session): Promise<Partial<BackupRun> & { fault?: Verdict | undefined }> {
   const { copy: target } = session.list;
-  const place = target === undefined ? {} : { place: targetText(target) };
-  return { ...place, fault: (await job(session, repositoryJob("copy", session), target, true)).fault };
+  if (target === undefined) return {};
+  const place = targetText(target);
+  const COPY_FIRST = hasRepository(session.history, place, "copy") ? "no" : "yes";
+  return {
+    place,
+    fault: (await job(session, repositoryJob("copy", session, { env: { COPY_FIRST } }), target, true)).fault,
+  };
 }
 
 /** What follows a backup, where that did not happen or failed; nothing where somebody has done it meanwhile. */

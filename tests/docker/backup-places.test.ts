@@ -1,11 +1,9 @@
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { armor, Decrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { parse, stringify } from "yaml";
 import { appSite, writeApp } from "../support/app.ts";
-import { inContainer } from "../support/containers.ts";
-import { damage } from "../support/packs.ts";
+import { backup, comesBack, fill, jobContainer, keepAt, working } from "../support/backups.ts";
 import {
   hostAddress,
   RestServer,
@@ -15,7 +13,7 @@ import {
   SmallDisk,
 } from "../support/repositories.ts";
 import { requireS3, S3Server } from "../support/s3-server.ts";
-import { type Ended, Workspace } from "../support/workspace.ts";
+import { Workspace } from "../support/workspace.ts";
 
 /** One platform of two small sites, whose backups go to one place after another; each of these fails in its own way. */
 let workspace: Workspace;
@@ -25,10 +23,6 @@ let far: SftpServer;
 let s3: S3Server;
 let disk: SmallDisk;
 let password: string;
-
-const KEEP_ONE = { last: 1, daily: 0, weekly: 0, monthly: 0, yearly: 0 };
-/** Nothing but what a test does itself. */
-const NEVER = { schedule: "0 0 1 1 *", prove: "never", check: "0 0 1 1 *" };
 
 beforeAll(async () => {
   await requireRepositories();
@@ -49,10 +43,15 @@ beforeAll(async () => {
     COPY_SFTP_KEY: await sftp.key(),
     COPY_SFTP_KNOWN_HOSTS: await sftp.knownHosts(),
   };
-  await keepAt({ repository: rest.url, copy: sftp.url }, { ...secrets, REST_PASSWORD: "not this one" }, async () => {
-    const set = await workspace.runWith(rest.password, "secret", "set", "backup", "REST_PASSWORD");
-    expect(set.code, set.all).toBe(0);
-  });
+  await keepAt(
+    workspace,
+    { repository: rest.url, copy: sftp.url },
+    { ...secrets, REST_PASSWORD: "not this one" },
+    async () => {
+      const set = await workspace.runWith(rest.password, "secret", "set", "backup", "REST_PASSWORD");
+      expect(set.code, set.all).toBe(0);
+    },
+  );
   password = await exported();
   s3 = await slow;
 });
@@ -63,7 +62,7 @@ afterAll(async () => {
 });
 
 test("a new site whose volume is empty is no failure yet, and is told", async () => {
-  const run = await backup("notes");
+  const run = await backup(workspace, "notes");
   expect(run.all).toMatch(/✓ notes: backup .*, 0KiB in 0 files/);
   expect(run.code).toBe(0);
   const { code, stdout } = await workspace.run("backup");
@@ -73,14 +72,14 @@ test("a new site whose volume is empty is no failure yet, and is told", async ()
 
 test("a command that was killed leaves a job that nobody watches", async () => {
   const { child, ended } = workspace.start("backup", "run", "minutes");
-  await jobContainer("minutes");
+  await jobContainer(workspace, "minutes");
   child.kill("SIGKILL");
   expect((await ended).code).toBe("SIGKILL");
 });
 
 test("a server that only takes keeps every backup, and a copy goes to another place by SFTP", async () => {
   await workspace.visitor.get("notes", "/set/kept");
-  const run = await backup("notes");
+  const run = await backup(workspace, "notes");
   expect(run.all).toMatch(/✓ notes: backup .*\n✓ notes: copy\n✓ notes: retention/);
   expect(run.all).toContain("the server removes nothing");
   expect(run.code).toBe(0);
@@ -89,7 +88,7 @@ test("a server that only takes keeps every backup, and a copy goes to another pl
   for (const place of [rest, sftp]) expect(await place.names("notes", "locks")).toEqual([]);
   expect((await workspace.run("backup", "check", "notes")).code).toBe(0);
 
-  await comesBack();
+  await comesBack(workspace);
 });
 
 test("restic alone lists and restores what Terrace keeps", async () => {
@@ -139,7 +138,7 @@ test("a place that does not answer, or lets nobody in, is told within a minute a
   expect(code).toBe(1);
   await rest.stop();
   await rest.start();
-  await working("notes");
+  await working(workspace, "notes");
 });
 
 test("the agent clears what a killed command left, and says what became of it", async () => {
@@ -151,26 +150,26 @@ test("the agent clears what a killed command left, and says what became of it", 
 });
 
 test("a full disk is told, leaves nothing half written, and is mended by room", async () => {
-  await keepAt({ repository: disk.folder });
-  await working("minutes");
-  await fill(30);
+  await keepAt(workspace, { repository: disk.folder });
+  await working(workspace, "minutes");
+  await fill(workspace, "notes", 30);
   await failing("notes", "full");
   expect(await left("notes")).toEqual([]);
   await disk.resize("200m");
-  await working("notes");
+  await working(workspace, "notes");
 });
 
 test("a backup that lost most of its data has failed, and takes nothing older with it", async () => {
   const others = await snapshots("minutes");
-  await fill(0);
+  await fill(workspace, "notes", 0);
   await failing("notes", "tiny");
-  await fill(1);
+  await fill(workspace, "notes", 1);
   await failing("notes", "shrunken");
   expect(await snapshots("notes")).toHaveLength(3);
   // What failed is not what is restored next, unless somebody names it.
   const listed = await workspace.run("restore", "notes", "--list", "--json");
   expect((JSON.parse(listed.stdout) as { failed: boolean }[]).map(({ failed }) => failed)).toEqual([true, true, false]);
-  const accepted = await backup("notes", "--accept");
+  const accepted = await backup(workspace, "notes", "--accept");
   expect(accepted.code, accepted.all).toBe(0);
   // What is kept is decided for one site alone, and what failed is kept for two weeks beside it.
   expect(await snapshots("notes")).toHaveLength(3);
@@ -187,21 +186,21 @@ test("another password than the repository's is told, and nothing is written", a
   expect(await snapshots("notes")).toEqual(before);
   await workspace.write("right.txt", `${password}\n`);
   expect((await workspace.run("backup", "key", "import", "right.txt", "--yes")).code).toBe(0);
-  await working("notes");
+  await working(workspace, "notes");
 });
 
 test("a job that is killed is told, and leaves no lock", async () => {
-  await fill(60);
+  await fill(workspace, "notes", 60);
   const before = await snapshots("notes");
   const running = workspace.start("backup", "run", "notes");
-  await (await jobContainer("notes")).kill();
+  await (await jobContainer(workspace, "notes")).kill();
   const { code, all } = await running.ended;
   expect(all).toContain("✗ notes: backup failed (killed)");
   expect(code).toBe(1);
   expect(await left("notes")).toEqual([]);
   expect(await snapshots("notes")).toEqual(before);
   expect((await workspace.visitor.get("notes")).status).toBe(200);
-  await working("notes");
+  await working(workspace, "notes");
 });
 
 test("a restore that was killed while the site was stopped is ended by the next one", async () => {
@@ -219,81 +218,22 @@ test("a restore that was killed while the site was stopped is ended by the next 
 });
 
 test("both places can be reached by SFTP, each with a key of its own", async () => {
-  await fill(1);
+  await fill(workspace, "notes", 1);
   const keys = { SFTP_KEY: await far.key(), SFTP_KNOWN_HOSTS: await far.knownHosts() };
   const copy = { COPY_SFTP_KEY: await sftp.key(), COPY_SFTP_KNOWN_HOSTS: await sftp.knownHosts() };
-  await keepAt({ repository: far.url, copy: sftp.url }, { ...keys, ...copy });
+  await keepAt(workspace, { repository: far.url, copy: sftp.url }, { ...keys, ...copy });
   const before = await sftp.names("notes", "snapshots");
-  const run = await backup("notes", "--accept");
+  const run = await backup(workspace, "notes", "--accept");
   expect(run.all).toMatch(/✓ notes: backup .*\n✓ notes: copy\n✓ notes: retention/);
   expect(run.code).toBe(0);
   expect(await far.names("notes", "snapshots")).toHaveLength(1);
   expect(await sftp.names("notes", "snapshots")).toHaveLength(before.length + 1);
   for (const place of [far, sftp]) expect(await place.names("notes", "locks")).toEqual([]);
-  await comesBack();
-});
-
-test("what a killed backup left half written at a place reached by SFTP goes with its lock", async () => {
-  await fill(60);
-  const running = workspace.start("backup", "run", "notes");
-  const container = await jobContainer("notes");
-  await expect.poll(() => unfinished(far), { timeout: 60_000, interval: 20 }).not.toEqual([]);
-  await container.kill();
-  expect((await running.ended).code).toBe(1);
-  // The server may have ended the file that was under way after all: this one it has not.
-  await writeFile(join(far.folder, "data/notes/data/00/half-restic-temp-1"), "half");
-  await fill(1);
-  await working("notes");
-  expect(await unfinished(far)).toEqual([]);
-  expect(await far.names("notes", "locks")).toEqual([]);
-});
-
-test("the second place is proven by itself, and a site is restored from it while the first is away", async () => {
-  const proof = () => workspace.run("backup", "prove", "notes", "--from-copy");
-  const proven = await proof();
-  expect(proven.stdout).toContain("✓ notes: prove-copy");
-  expect(proven.code, proven.all).toBe(0);
-
-  await far.stop();
-  const restore = ["restore", "notes", "--from-copy", "--yes"];
-  const careful = await workspace.run(...restore);
-  expect(careful.stderr).toContain("notes was not touched: what is there now could not be backed up");
-  await workspace.visitor.get("notes", "/set/spoiled");
-  const restored = await workspace.run(...restore, "--no-safety");
-  expect(restored.code, restored.all).toBe(0);
-  expect((await workspace.visitor.until("notes", "/get", ({ status }) => status === 200)).body).toBe("kept");
-  await far.start();
-  // So that the largest pack is one of the newest backup.
-  await fill(3);
-  await working("notes");
-
-  const mend = await damage(join(sftp.folder, "data/notes"));
-  expect((await proof()).stdout).toContain("✗ notes: prove-copy failed (corrupt)");
-  const overview = await workspace.run("backup");
-  expect(overview.stdout).toContain("notes: the last proof by restore from the second place failed (corrupt, ");
-  expect(overview.code).toBe(1);
-  await mend();
-  expect((await proof()).code).toBe(0);
-});
-
-test("a check reads both places, and says which one is damaged", async () => {
-  const checked = () => workspace.run("backup", "check", "notes");
-  const mendSecond = await damage(join(sftp.folder, "data/notes"));
-  expect((await checked()).all).toMatch(
-    /✗ notes: check failed \(corrupt\): the second place: the repository is damaged/,
-  );
-  const mendFirst = await damage(join(far.folder, "data/notes"));
-  expect((await checked()).all).toMatch(
-    /the repository is damaged .*; the second place as well: the repository is damaged/,
-  );
-  await mendSecond();
-  expect((await checked()).all).toMatch(/the repository is damaged .*; the second place is sound/);
-  await mendFirst();
-  expect((await checked()).code).toBe(0);
+  await comesBack(workspace);
 });
 
 test("reading from a second place that there is not is refused", async () => {
-  await keepAt({ repository: disk.folder });
+  await keepAt(workspace, { repository: disk.folder });
   for (const command of [
     ["backup", "prove", "notes", "--from-copy"],
     ["restore", "notes", "--from-copy", "--list"],
@@ -311,11 +251,11 @@ test("reading from a second place that there is not is refused", async () => {
 test("an S3 server keeps backups; a wrong key is told as such, and the right one is seen nowhere", async () => {
   const place = { repository: s3.url("backups") };
   const keys = { ...s3.keys, CA_CERT: await s3.authority() };
-  await keepAt(place, { ...keys, AWS_SECRET_ACCESS_KEY: "not this one" });
+  await keepAt(workspace, place, { ...keys, AWS_SECRET_ACCESS_KEY: "not this one" });
   await failing("notes", "denied");
-  await keepAt(place, keys);
+  await keepAt(workspace, place, keys);
   const { ended } = workspace.start("backup", "run", "notes");
-  const container = await jobContainer("notes");
+  const container = await jobContainer(workspace, "notes");
   const seen = JSON.stringify([
     await container.inspect(),
     await container.top(),
@@ -329,7 +269,7 @@ test("an S3 server keeps backups; a wrong key is told as such, and the right one
   const check = await workspace.run("backup", "check", "notes");
   expect(check.code, check.all).toBe(0);
   expect((await workspace.run("restore", "notes", "--list")).stdout.match(/\d{8}T\d{6}Z-/g)).toHaveLength(1);
-  await comesBack();
+  await comesBack(workspace);
   const listed = await resticByHand(password, [...s3.place("backups/notes"), "snapshots"], s3.keys);
   expect(listed.all).toMatch(/part=files[\s\S]*1 snapshots/);
 });
@@ -337,9 +277,9 @@ test("an S3 server keeps backups; a wrong key is told as such, and the right one
 test("an S3 server is the second place, and the only one once the first is lost", async () => {
   const keys = { ...s3.keys, CA_CERT: await s3.authority() };
   const copyKeys = Object.fromEntries(Object.entries(keys).map(([name, value]) => [`COPY_${name}`, value]));
-  await keepAt({ repository: disk.folder, copy: s3.url("copies") }, copyKeys);
+  await keepAt(workspace, { repository: disk.folder, copy: s3.url("copies") }, copyKeys);
   await workspace.visitor.get("notes", "/set/kept");
-  const run = await backup("notes", "--accept");
+  const run = await backup(workspace, "notes", "--accept");
   expect(run.all).toMatch(/✓ notes: backup .*\n✓ notes: copy\n✓ notes: retention/);
   expect(run.code).toBe(0);
   const target = join(workspace.folder, "from-the-copy");
@@ -349,43 +289,14 @@ test("an S3 server is the second place, and the only one once the first is lost"
   expect(await readFile(join(target, "data/volumes/data/note"), "utf8")).toBe("kept");
 
   await rm(join(disk.folder, "notes"), { recursive: true });
-  await keepAt({ repository: s3.url("copies") }, keys);
-  await comesBack();
-  await working("notes");
+  await keepAt(workspace, { repository: s3.url("copies") }, keys);
+  await comesBack(workspace);
+  await working(workspace, "notes");
 });
-
-/** What the site holds is spoiled, and put back from the newest backup. */
-async function comesBack(): Promise<void> {
-  await workspace.visitor.get("notes", "/set/spoiled");
-  const restored = await workspace.run("restore", "notes", "--no-safety", "--yes");
-  expect(restored.code, restored.all).toBe(0);
-  expect((await workspace.visitor.until("notes", "/get", ({ status }) => status === 200)).body).toBe("kept");
-}
-
-/** Sets the platform's backups anew, with values of what the places ask for, and applies that. */
-async function keepAt(place: object, keys: Record<string, string> = {}, before = async () => {}): Promise<void> {
-  const path = join(workspace.folder, "platform.yaml");
-  const platform = parse(await readFile(path, "utf8"));
-  const credentials = Object.keys(keys);
-  for (const [name, value] of Object.entries(keys)) await workspace.write(`secrets/backup/${name}`, value);
-  await writeFile(path, stringify({ ...platform, backup: { ...NEVER, keep: KEEP_ONE, ...place, credentials } }));
-  await before();
-  const { code, all } = await workspace.up();
-  expect(code, all).toBe(0);
-}
-
-function backup(site: string, ...more: string[]): Promise<Ended> {
-  return workspace.run("backup", "run", site, ...more);
-}
-
-async function working(site: string): Promise<void> {
-  const { code, all } = await backup(site);
-  expect(code, all).toBe(0);
-}
 
 /** The backup fails for a reason, and the site serves on. */
 async function failing(site: string, reason: string): Promise<void> {
-  const { code, all } = await backup(site);
+  const { code, all } = await backup(workspace, site);
   expect(all).toContain(`✗ ${site}: backup failed (${reason})`);
   expect(code).toBe(1);
   expect(await jobs(site)).toEqual([]);
@@ -397,25 +308,6 @@ async function jobs(site: string): Promise<string[]> {
   return services.flatMap(({ Spec }) => Spec?.Name ?? []).filter((name) => name.startsWith(workspace.name));
 }
 
-/** The container of a site's job, once it runs. */
-async function jobContainer(site: string) {
-  const prefix = `/${workspace.name}-backup_job-${site}.`;
-  for (let attempt = 0; attempt < 600; attempt++) {
-    const running = await workspace.docker.listContainers();
-    const found = running.find(({ Names }) => Names.some((name) => name.startsWith(prefix)));
-    if (found !== undefined) return workspace.docker.getContainer(found.Id);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`no job of ${site} runs`);
-}
-
-/** Makes the volume of `notes` hold so many MiB that cannot be compressed. */
-async function fill(mebibytes: number): Promise<void> {
-  const container = await workspace.cluster.container(workspace.cluster.web("notes"));
-  const command = `rm -f /data/big && head -c ${mebibytes * 2 ** 20} /dev/urandom >/data/big`;
-  expect(await inContainer(container, ["sh", "-c", command])).toMatchObject({ code: 0 });
-}
-
 function snapshots(site: string): Promise<string[]> {
   return readdir(join(disk.folder, site, "snapshots"));
 }
@@ -425,12 +317,6 @@ async function left(site: string): Promise<string[]> {
   const all = await readdir(join(disk.folder, site), { recursive: true, withFileTypes: true });
   const files = all.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
   return files.filter((path) => /\/locks\/|-tmp-/.test(path));
-}
-
-/** The same for a place reached by SFTP: what restic writes has such a name until it is whole. */
-async function unfinished({ folder }: SftpServer): Promise<string[]> {
-  const names = await readdir(join(folder, "data/notes"), { recursive: true });
-  return names.filter((name) => name.includes("-restic-temp-"));
 }
 
 async function exported(): Promise<string> {

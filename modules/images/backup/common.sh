@@ -221,8 +221,8 @@ unfinished() {
     /*) find "$url" -type f -name '*-tmp-*' -delete ;;
     sftp:*)
       at=$(cat "$file") at=${at#sftp:}
-      # A `-` before a command: it may find nothing to remove.
-      timeout 120 sftp -q -b - "${at%%:*}" >&2 <<END
+      # A `-` before a command: it may find nothing to remove. Looking through 256 folders takes minutes where answers come slowly.
+      timeout 900 sftp -q -b - "${at%%:*}" >&2 <<END || say "what a killed job had written halfway could not be looked for"
 -rm ${at#*:}/*/*-restic-temp-*
 -rm ${at#*:}/data/*/*-restic-temp-*
 END
@@ -240,8 +240,8 @@ own_locks() {
       return 0
     fi
     say "remove the lock of a job that was killed"
-    run restic_at "$file" unlock --remove-all >/dev/null
     unfinished "$file" "$url"
+    run restic_at "$file" unlock --remove-all >/dev/null
     return 0
   done
   return 0

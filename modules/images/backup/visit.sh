@@ -8,8 +8,8 @@ for attempt in $(seq 60); do
     IFS=' ' read -r -t 15 _ status _ <&5
     exec 5>&-
     [[ $status =~ ^[23][0-9][0-9]$ ]] && break
-    # It is up, so what it answers is its word; a few more times all the same, in case it is still warming up.
-    [[ $status =~ ^[45][0-9][0-9]$ ]] && [ "$((answers += 1))" -ge 15 ] && break
+    # It is up, so what it answers is its word; a few more times all the same, in case it is still warming up. 502 to 504 say so.
+    [[ $status =~ ^[45][0-9][0-9]$ && ! $status =~ ^50[234]$ ]] && [ "$((answers += 1))" -ge 15 ] && break
   fi 2>/dev/null
   sleep 1
 done
