@@ -11,6 +11,7 @@ import { type NodeFacts, readFacts, requireFit } from "./facts.ts";
 import { seedRegistry } from "./images.ts";
 import { boundVolumes, demoted, drainNode, nameOf, removeNode } from "./leave.ts";
 import { prepare } from "./prepare.ts";
+import { notPromoted, orphaned, stillNeeded } from "./refusals.ts";
 import {
   initSwarm,
   joinSwarm,
@@ -60,6 +61,7 @@ export async function joinPool(pool: Pool, options: JoinOptions): Promise<NodeOu
 
 /** What goes wrong with one node is said in its outcome. */
 async function guarded(member: Member, { signal, report }: JoinOptions, work: () => Promise<void>): Promise<void> {
+  signal.throwIfAborted();
   if (member.outcome.fault !== undefined) return;
   try {
     await work();
@@ -166,15 +168,6 @@ async function heldBy(members: Ready[]): Promise<string[]> {
   return members.filter((_, index) => states[index] !== "inactive").map(({ node }) => node.name);
 }
 
-function orphaned(names: string[]): TerraceError {
-  const list = names.join(", ");
-  return new TerraceError("TERRACE_POOL_NO_MANAGER", `${list}: in a Swarm of which no manager can be reached`, {
-    where: "platform.yaml, pool",
-    why: "another Swarm beside it would run every site twice",
-    next: `name its managers in the file, and bring one back; where all are lost for good: \`docker swarm leave --force\` on ${list}, which ends the sites there, then run this again (docs/recover.md)`,
-  });
-}
-
 function noManager(deciding: PoolNode[], members: Member[]): TerraceError {
   const missing = deciding.filter((node) => !members.some((member) => member.node === node && isReady(member)));
   return new TerraceError("TERRACE_POOL_NO_MANAGER", "no manager of this pool's Swarm can be reached", {
@@ -206,16 +199,18 @@ async function shape(pool: Pool, manager: Ready, members: Member[], options: Joi
   const present = members.filter(isReady);
   const decides = ({ node }: Ready) => wantedRole(node) === "manager";
   const deciding = present.filter(decides);
-  const others = present.filter((each) => !decides(each));
-  await Promise.all(others.map((each) => guarded(each, options, () => adjust(each, manager, options))));
+  await Promise.all(present.map((each) => guarded(each, options, () => adjust(each, manager))));
   for (const each of deciding) {
     const missing = deciding.find(({ outcome }) => outcome.fault !== undefined);
-    await guarded(each, options, () => adjust(each, manager, options, missing?.node.name));
+    await guarded(each, options, () => promote(each, manager, options, missing?.node.name));
   }
   const lead = deciding.find(isReady) ?? manager;
-  for (const each of members.filter(isReady)) await guarded(each, options, () => demote(each, lead, options));
   const gone = removedNodes(pool.nodes, await listNodes(lead.engine.docker));
-  return Promise.all(gone.map((node) => sendAway(node, lead, options)));
+  // Those that are managers now are needed until those that take their place are.
+  const missing = managersOf(pool).find((node) => !deciding.some((each) => each.node === node && isReady(each)));
+  const outgoing = members.filter(isReady).filter((each) => !decides(each));
+  for (const each of outgoing) await guarded(each, options, () => demote(each, lead, options, missing?.name));
+  return Promise.all(gone.map((node) => sendAway(node, lead, options, missing?.name)));
 }
 
 async function join(pool: Pool, member: Ready, manager: Ready, options: JoinOptions): Promise<void> {
@@ -282,43 +277,41 @@ async function forget(id: string, live: RawNode[], { engine: { docker } }: Ready
     await removeNode(id, { docker, signal: new AbortController().signal, report: () => undefined });
 }
 
-/**
- * Labels, availability and a promotion, as far as they differ.
- *
- * @param missing a manager that did not come up: until it has, no other one is made
- */
-async function adjust(
-  member: Ready,
-  { engine: { docker } }: Ready,
-  { report }: JoinOptions,
-  missing?: string,
-): Promise<void> {
+/** Labels and availability, as far as they differ. */
+async function adjust(member: Ready, { engine: { docker } }: Ready): Promise<void> {
   const { node, outcome } = member;
   const live = await entryOf(member, docker);
   const { labels, availability } = differs(node, live);
-  const promote = wantedRole(node) === "manager" && live.Spec.Role === "worker";
-  if (!labels && !availability && !promote) return;
-  if (promote && missing !== undefined) throw notPromoted(node.name, missing);
-  if (promote) report(node.name, "becomes a manager");
+  if (!labels && !availability) return;
   await updateNode(docker, live.ID, (spec) => ({
     ...spec,
     Labels: wantedLabels(node, spec.Labels ?? {}),
     Availability: node.availability,
-    Role: promote ? "manager" : spec.Role,
   }));
   if (labels) outcome.did.push("labelled");
   if (availability && node.availability === "drain") outcome.did.push("drained");
-  if (!promote) return;
-  await reachable(docker, live.ID, node.name);
-  if (!outcome.did.includes("joined")) outcome.did.push("promoted");
 }
 
-function notPromoted(name: string, missing: string): TerraceError {
-  return new TerraceError("TERRACE_NODE_JOIN", `${name}: was not made a manager`, {
-    where: `node ${name}`,
-    why: `${missing} is to be one, too, and did not come up: with both of them missing there could be no majority`,
-    next: `mend what is said of ${missing}, then run this again`,
-  });
+/**
+ * Makes a manager of a node that is to be one, and waits until it takes part; also for one that an earlier run made.
+ *
+ * @param missing a manager that did not come up: until it has, no other one is made
+ */
+async function promote(
+  member: Ready,
+  { engine: { docker } }: Ready,
+  { report }: JoinOptions,
+  missing: string | undefined,
+): Promise<void> {
+  const { node, outcome } = member;
+  const live = await entryOf(member, docker);
+  if (live.Spec.Role === "worker") {
+    if (missing !== undefined) throw notPromoted(node.name, missing);
+    report(node.name, "becomes a manager");
+    await updateNode(docker, live.ID, (spec) => ({ ...spec, Role: "manager" }));
+    if (!outcome.did.includes("joined")) outcome.did.push("promoted");
+  }
+  if (live.ManagerStatus?.Reachability !== "reachable") await reachable(docker, live.ID, node.name);
 }
 
 /** A new manager takes part once the others reach it; a minute at most. */
@@ -333,11 +326,21 @@ async function reachable(docker: Ready["engine"]["docker"], id: string, name: st
   });
 }
 
-/** Last of all, when those that take its place decide already. A manager can't be asked to let go of itself. */
-async function demote(member: Ready, manager: Ready, { report }: JoinOptions): Promise<void> {
+/**
+ * Last of all, when those that take its place decide already. A manager can't be asked to let go of itself.
+ *
+ * @param missing one of those that take its place and does not decide yet
+ */
+async function demote(
+  member: Ready,
+  manager: Ready,
+  { report }: JoinOptions,
+  missing: string | undefined,
+): Promise<void> {
   const { docker } = manager.engine;
   const live = await entryOf(member, docker);
-  if (wantedRole(member.node) === "manager" || live.Spec.Role === "worker") return;
+  if (live.Spec.Role === "worker") return;
+  if (missing !== undefined) throw stillNeeded(member.node.name, missing);
   report(member.node.name, "becomes a worker");
   await updateNode(docker, live.ID, (spec) => ({ ...spec, Role: "worker" }));
   await demoted(docker, live.ID).catch(() => undefined);
@@ -351,13 +354,23 @@ async function entryOf({ engine }: Ready, docker: Ready["engine"]["docker"]): Pr
   return entry;
 }
 
-/** Drains a node that left the file, and removes it once its tasks run elsewhere. */
-async function sendAway(node: RawNode, { engine: { docker } }: Ready, options: JoinOptions): Promise<NodeOutcome> {
+/**
+ * Drains a node that left the file, and removes it once its tasks run elsewhere.
+ *
+ * @param missing a manager of the file that does not decide yet: until it does, no manager goes
+ */
+async function sendAway(
+  node: RawNode,
+  { engine: { docker } }: Ready,
+  options: JoinOptions,
+  missing: string | undefined,
+): Promise<NodeOutcome> {
   const name = nameOf(node);
   const outcome: NodeOutcome = { node: name, address: node.Status.Addr, did: [], notes: [], fault: undefined };
   const member = { node: { name } as PoolNode, outcome };
   const leaving = { docker, signal: options.signal, report: (line: string) => options.report(name, line) };
   await guarded(member, options, async () => {
+    if (node.ManagerStatus?.Reachability === "reachable" && missing !== undefined) throw stillNeeded(name, missing);
     await drainNode(node.ID, leaving);
     outcome.did.push("drained");
     await removeNode(node.ID, leaving);

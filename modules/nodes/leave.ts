@@ -24,6 +24,7 @@ export async function drainNode(id: string, { docker, signal, report }: Leaving)
   const node = await get<RawNode>(docker, `/nodes/${id}`);
   const name = nameOf(node);
   await requireNoData(docker, node);
+  signal.throwIfAborted();
   if (node.Spec.Availability !== "drain") {
     report("is drained");
     await updateNode(docker, id, (spec) => ({ ...spec, Availability: "drain" }));

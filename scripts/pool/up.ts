@@ -7,7 +7,7 @@ export const poolUp: Command = {
   name: "up",
   summary: "Make, join and set all servers as platform.yaml says",
   details:
-    "Virtual servers are made first, where the driver makes them. Then each server gets Docker Engine, joins the Swarm in its role, and gets its labels and availability; a node that left the file is drained and removed. Doing it again changes nothing. One server that fails stops no other.",
+    "Virtual servers are made first, where the driver makes them. Then each server gets Docker Engine, joins the Swarm in its role, and gets its labels and availability; a node that left the file is drained and removed. Doing it again changes nothing. One server that fails stops no other. Only the Swarm is changed under the lock of the platform: servers are made, and get Docker Engine, before.",
   options: [OPTION.env, OPTION.yes, OPTION.wait, OPTION.noWait, OPTION.json],
   examples: [
     { line: "terrace pool up", says: "show what would change, ask, do it" },

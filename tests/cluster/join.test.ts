@@ -77,6 +77,8 @@ test("a run that is killed midway converges when it is run again, and one that i
   const managers = ["n1 ready manager active", "n2 ready manager active", "n3 ready manager active"];
   // The runs that were killed may have joined it.
   expect((await rig.nodes("n1")).filter((line) => !line.startsWith("n5 down"))).toEqual(managers);
+  const decide = await rig.servers.get("n1").run("docker node ls --format '{{.ManagerStatus}}'");
+  expect(decide.split("\n").filter(Boolean).sort()).toEqual(["Leader", "Reachable", "Reachable"]);
   await rig.servers.get("n5").mend();
   expect((await rig.run(["pool", "up", "--yes"])).code).toBe(0);
   expect(await rig.nodes("n1")).toEqual([...managers, "n5 ready worker active"]);
@@ -108,6 +110,40 @@ test("a node of another Swarm is left alone, and the pool's own are promoted, de
     "n3 ready worker active",
   ]);
   expect((await stranger.run("docker node ls -q")).trim().split("\n")).toHaveLength(1);
+});
+
+test("where a manager that was made is not reached as one, no other is made and none goes, also when it is run again", async () => {
+  const n2 = rig.servers.get("n2");
+  const before = () =>
+    rig.pool([rig.node("n1", ["manager", "edge"]), rig.node("n2", ["worker", "edge"]), rig.node("n3", ["worker"])]);
+  await rig.pool([
+    rig.node("n1", ["worker", "edge"]),
+    rig.node("n2", ["manager", "edge"]),
+    rig.node("n3", ["manager"], { labels: { zone: "b" } }),
+  ]);
+  await n2.run("iptables -I INPUT -p tcp --dport 2377 -j DROP");
+  for (const _run of ["first", "second"]) {
+    const { code, all } = await rig.run(["pool", "up", "--yes"]);
+    expect(code).toBe(1);
+    expect(all).toContain("n2: was made a manager, but the others do not reach it as one (TERRACE_NODE_JOIN)");
+    expect(all).toContain("n3: was not made a manager (TERRACE_NODE_JOIN)");
+    expect(all).toContain("n1: stays a manager for now (TERRACE_NODE_JOIN)");
+    expect(await rig.nodes("n1")).toContain("n3 ready worker active");
+  }
+  // What does not hang on it is done.
+  const labels = await rig.servers.get("n1").run("docker node ls -q --filter node.label=zone=b");
+  expect(labels.trim().split("\n")).toHaveLength(1);
+  await n2.run("iptables -D INPUT -p tcp --dport 2377 -j DROP");
+  const mended = await rig.run(["pool", "up", "--yes"]);
+  expect([mended.code, mended.code === 0 ? "" : mended.all]).toEqual([0, ""]);
+  expect(await rig.nodes("n2")).toEqual([
+    "n1 ready worker active",
+    "n2 ready manager active",
+    "n3 ready manager active",
+  ]);
+  await before();
+  const again = await rig.run(["pool", "up", "--yes"]);
+  expect([again.code, again.code === 0 ? "" : again.all]).toEqual([0, ""]);
 });
 
 test("the pool is not changed while somebody changes the platform, unless nobody renews that lock", async () => {
