@@ -35,13 +35,16 @@ export async function settleSite(plan: SitePlan, platform: string, run: Run, hel
     else await carryOut(changes, { ...run, making, watch });
   } catch (error) {
     if (!(error instanceof NotConverged)) throw error;
-    const created = error.change.action === "create";
-    if (created) await takeAway(error.change, run);
+    const { change } = error;
+    const created = change.action === "create";
+    if (created) await takeAway(change, run);
+    const id = run.ids.get(`service ${change.name}`) ?? change.name;
+    const fault = { ...error.fault, rolledBack: await isBack(error.fault, id, run, created ? "new" : "changed") };
     throw siteDown(
       site.name,
-      `${site.name}: its database did not come up: ${error.fault.why}`,
-      error.fault,
-      databaseServes(created),
+      `${site.name}: its database did not come up: ${fault.why}`,
+      fault,
+      databaseServes(created, fault),
     );
   }
   if (draft.source.kind === "none") return;
@@ -52,11 +55,23 @@ export async function settleSite(plan: SitePlan, platform: string, run: Run, hel
   if (fault === undefined) return;
   const created = changes.find((change) => change.name === name && change.action === "create");
   if (created !== undefined) await takeAway(created, run);
-  // What went wrong is to be told also where it can't be taken back.
-  const takeBack = () => rollBack(run.docker, id, run.signal).catch(() => false);
-  const back = fault.rolledBack || (changed && created === undefined && (await takeBack()));
-  const end = { ...fault, rolledBack: back };
+  const state = created !== undefined ? "new" : changed ? "changed" : "as before";
+  const end = { ...fault, rolledBack: await isBack(fault, id, run, state) };
   throw siteDown(site.name, `${site.name} did not come up: ${fault.why}`, end, whatServes(created !== undefined, end));
+}
+
+/**
+ * Whether the version before serves again. What this run changed is taken back; of what it did not change, an update that an earlier
+ * run left under way. What went wrong is to be told also where it can't be.
+ */
+async function isBack(
+  fault: Fault,
+  service: string,
+  { docker, signal }: Run,
+  state: "new" | "changed" | "as before",
+): Promise<boolean> {
+  if (fault.rolledBack || state === "new") return fault.rolledBack;
+  return rollBack(docker, service, signal, state === "as before").catch(() => false);
 }
 
 /** ms in which a container that never gets healthy is told so, also where each check takes all its time. */
@@ -72,7 +87,12 @@ async function databaseComesUp(plan: SitePlan, platform: string, run: Run, watch
   if (changes.some((change) => change.name === name)) return;
   const fault = await converge(run.docker, id, DATABASE, run.signal, watch, false);
   if (fault !== undefined)
-    throw siteDown(site.name, `${site.name}: its database did not come up: ${fault.why}`, fault, databaseServes(false));
+    throw siteDown(
+      site.name,
+      `${site.name}: its database did not come up: ${fault.why}`,
+      fault,
+      databaseServes(false, fault),
+    );
 }
 
 function siteDown(site: string, what: string, { log, ran, cause, rolledBack }: Fault, next: string): TerraceError {
@@ -86,10 +106,10 @@ function siteDown(site: string, what: string, { log, ran, cause, rolledBack }: F
   });
 }
 
-function databaseServes(created: boolean): string {
-  return created
-    ? "its service was taken away again, its volume was not; the site's own service was not touched"
-    : "the site's own service was not touched; see `terrace status`";
+function databaseServes(created: boolean, { rolledBack }: Fault): string {
+  if (created) return "its service was taken away again, its volume was not; the site's own service was not touched";
+  if (rolledBack) return "the database's version before serves again; the site's own service was not touched";
+  return "the site's own service was not touched; see `terrace status`";
 }
 
 function whatServes(created: boolean, { rolledBack }: Fault): string {

@@ -4,13 +4,13 @@ import { get, isLocal, type RawMount } from "../modules/docker/index.ts";
 import type { Change } from "../modules/engine/index.ts";
 import { stackSite } from "../modules/names/index.ts";
 import type { VolumePlaces } from "../modules/nodes/index.ts";
-import { isJoined, type Pool } from "../modules/pool/index.ts";
+import { homeOf, isJoined, type Pool } from "../modules/pool/index.ts";
 
 /** A volume on a node's disk that a service gets which did not have it. Docker makes it with the service's first task. */
 export interface VolumePlan {
   stack: string;
   name: string;
-  /** It is there from before, with its data; else it is made, and empty. */
+  /** It is there from before, with its data, on the node that the service is bound to; else it is made, and empty. */
   kept: boolean;
 }
 
@@ -29,11 +29,11 @@ export interface VolumeRequest {
 export async function plannedVolumes(request: VolumeRequest): Promise<VolumePlan[]> {
   const wanted = request.changes.flatMap((change) => newVolumes(change).map((name) => ({ change, name })));
   if (wanted.length === 0) return [];
-  const { names, complete } = await existing(request);
+  const there = await existing(request);
   return wanted.flatMap(({ change, name }): VolumePlan[] => {
-    const kept = names.has(name);
+    const kept = there(name, homeOf(placementOf(change)));
     // It may be on a server that was not asked.
-    if (!kept && !complete) return [];
+    if (kept === undefined) return [];
     const site = stackSite(change.stack);
     if (!kept && site !== undefined && change.action === "create" && change.reason === "drift")
       request.warn(
@@ -56,12 +56,25 @@ function volumesOf(spec: object | undefined): string[] {
   return mounts.filter(isLocal).flatMap(({ Source }) => Source ?? []);
 }
 
-async function existing(request: VolumeRequest): Promise<{ names: ReadonlySet<string>; complete: boolean }> {
+function placementOf({ desired }: Change): string[] | null | undefined {
+  type Spec = { TaskTemplate?: { Placement?: { Constraints?: string[] | null } } };
+  return (desired?.spec as Spec | undefined)?.TaskTemplate?.Placement?.Constraints;
+}
+
+/** Whether a volume is there: on the node that its service is bound to, or on any one; `undefined` where that is not known. */
+type There = (volume: string, home: string | undefined) => boolean | undefined;
+
+async function existing(request: VolumeRequest): Promise<There> {
   if (isJoined(request.pool)) {
     const { nodes, unseen } = await request.places();
-    return { names: new Set(nodes.keys()), complete: unseen.length === 0 };
+    return (volume, home) => {
+      const on = nodes.get(volume) ?? [];
+      if (home === undefined ? on.length > 0 : on.includes(home)) return true;
+      return (home === undefined ? unseen.length > 0 : unseen.includes(home)) ? undefined : false;
+    };
   }
   const filters = { label: [`${LABEL.platform}=${request.platform}`] };
   const { Volumes } = await get<{ Volumes: { Name: string }[] | null }>(request.docker, "/volumes", { filters });
-  return { names: new Set((Volumes ?? []).map(({ Name }) => Name)), complete: true };
+  const names = new Set((Volumes ?? []).map(({ Name }) => Name));
+  return (volume) => names.has(volume);
 }

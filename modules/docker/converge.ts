@@ -54,7 +54,7 @@ export interface Fault {
 const PENDING_LIMIT = 10_000;
 /** How many failed tasks of a new service are a crash loop. */
 const CRASH_LIMIT = 2;
-/** How long tasks of the version before may take to stop once the update is complete, in ms: above any grace period. */
+/** How long tasks may take to stop, in ms, where their grace period is no longer. */
 const STOP_LIMIT = 30_000;
 /** How long tasks elsewhere must run to be sure of them, in ms. */
 const SURE = 1000;
@@ -95,7 +95,8 @@ export async function converge(
     if (verdict === "converged") {
       upSince ??= Date.now();
       const running = newTasks(service, told).filter(isRunning);
-      if (Date.now() - upSince > STOP_LIMIT || (await isSure(docker, service, running, upSince))) return undefined;
+      if (Date.now() - upSince > stopLimit(service) || (await isSure(docker, service, running, upSince)))
+        return undefined;
       continue;
     }
     upSince = undefined;
@@ -112,6 +113,12 @@ export async function converge(
 function newTasks({ Spec }: RawService, tasks: RawTask[]): RawTask[] {
   const wanted = Spec.TaskTemplate?.ContainerSpec?.Labels?.[LABEL.template];
   return tasks.filter((task) => task.Spec.ContainerSpec?.Labels?.[LABEL.template] === wanted);
+}
+
+/** ms in which each task that is told to stop has: its grace period and some more. */
+function stopLimit({ Spec }: RawService): number {
+  const container = Spec.TaskTemplate?.ContainerSpec as { StopGracePeriod?: number } | undefined;
+  return Math.max(STOP_LIMIT, (container?.StopGracePeriod ?? 0) / 1e6 + 10_000);
 }
 
 function isRunning({ Status, DesiredState }: RawTask): boolean {
@@ -165,7 +172,7 @@ export function judge(
   }
   const current = newTasks(service, tasks);
   // One that is stopping still answers, so it counts until it has stopped; one on a node that was just lost does not tell.
-  const settled = now - Date.parse(service.UpdateStatus?.CompletedAt ?? "") > STOP_LIMIT;
+  const settled = now - Date.parse(service.UpdateStatus?.CompletedAt ?? "") > stopLimit(service);
   const old = tasks.filter((task) => !current.includes(task) && task.Status.State === "running" && !settled);
   const replicas =
     service.Spec.Mode?.Replicated?.Replicas ??

@@ -33,17 +33,18 @@ const PATIENCE = 180_000;
 export function proveSite(context: BackupContext, site: string, fromCopy = false): Promise<BackupRun> {
   return withSite(context, site, (session) => {
     const place = readingPlace(session, fromCopy);
-    return recorded(session, fromCopy ? "prove-copy" : "prove", async () => {
+    const where = fromCopy ? { place: targetText(place.list.repository) } : {};
+    const work = async () => {
       const from = await choose(place, { site, at: undefined });
       const proof = await note(session, fromCopy);
-      const where = fromCopy ? { place: targetText(place.list.repository) } : {};
       try {
         await removeProof(session, proof);
-        return { backup: from.backup, ...where, ...(await prove(place, proof, from)) };
+        return { backup: from.backup, ...(await prove(place, proof, from)) };
       } finally {
         await clear(session, proof);
       }
-    });
+    };
+    return recorded(session, fromCopy ? "prove-copy" : "prove", work, where);
   });
 }
 

@@ -169,11 +169,16 @@ export async function backupSite(context: BackupContext, site: string, accept = 
   });
 }
 
-/** Does one thing and adds how it went to the history, also where it fails. */
+/**
+ * Does one thing and adds how it went to the history, also where it fails.
+ *
+ * @param about what is known of it before
+ */
 export async function recorded(
   session: Session,
   action: BackupRun["action"],
   work: () => Promise<Partial<BackupRun> & { fault?: Verdict | undefined }>,
+  about: Partial<BackupRun> = {},
 ): Promise<BackupRun> {
   const { context, entry } = session;
   const began = new Date().toISOString();
@@ -187,7 +192,7 @@ export async function recorded(
   });
   const ended = new Date().toISOString();
   const failed = fault === undefined ? {} : { reason: fault.reason, says: fault.says };
-  const run: BackupRun = { action, began, ended, ok: fault === undefined, ...found, ...failed };
+  const run: BackupRun = { action, began, ended, ok: fault === undefined, ...about, ...found, ...failed };
   session.history = addRun(session.history, run);
   await writeHistory(context.docker, context.platform, session.history);
   return run;

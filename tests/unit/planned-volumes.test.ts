@@ -6,7 +6,7 @@ import { plannedVolumes } from "../../stacks/volumes.ts";
 
 const pool = { driver: "ssh", nodes: [{ name: "n1" }, { name: "n2" }] } as Pool;
 
-function service(site: string, volumes: string[], more: Partial<Change> = {}): Change {
+function service(site: string, volumes: string[], more: Partial<Change> = {}, home?: string): Change {
   const mount = (Source: string) => ({ Type: "volume", Source, Target: `/${Source}` });
   const nfs = {
     Type: "volume",
@@ -15,7 +15,10 @@ function service(site: string, volumes: string[], more: Partial<Change> = {}): C
     VolumeOptions: { DriverConfig: { Options: { type: "nfs" } } },
   };
   const spec = {
-    TaskTemplate: { ContainerSpec: { Mounts: [...volumes.map(mount), nfs, { Type: "tmpfs", Target: "/tmp" }] } },
+    TaskTemplate: {
+      ContainerSpec: { Mounts: [...volumes.map(mount), nfs, { Type: "tmpfs", Target: "/tmp" }] },
+      Placement: { Constraints: home === undefined ? [] : [`node.labels.terrace.node==${home}`] },
+    },
   };
   const base = { platform: "p", stack: `site-${site}`, kind: "service", name: `p-site-${site}_web`, urn: "" } as const;
   const desired = { ...base, spec, hash: "", dependsOn: [], once: false };
@@ -66,6 +69,16 @@ test("a service that has its volumes gets none, but one that it had not", async 
   const change = service("a", ["old", "new"], { action: "update", live: live as never });
   expect((await look([change])).volumes).toEqual([{ stack: "site-a", name: "new", kept: false }]);
   expect((await look([service("a", ["old"], { action: "update", live: live as never })])).volumes).toEqual([]);
+});
+
+test("a volume on another server than the one that its service is bound to is not the one that it gets", async () => {
+  const bound = (home: string) => [service("a", ["kept"], { reason: "drift" }, home)];
+  expect((await look(bound("n2"))).volumes).toEqual([{ stack: "site-a", name: "kept", kept: true }]);
+  const elsewhere = await look(bound("n1"));
+  expect(elsewhere.volumes).toEqual([{ stack: "site-a", name: "kept", kept: false }]);
+  expect(elsewhere.warnings).toHaveLength(1);
+  expect((await look(bound("n1"), ["n1"])).volumes).toEqual([]);
+  expect((await look(bound("n1"), ["n2"])).volumes).toEqual([{ stack: "site-a", name: "kept", kept: false }]);
 });
 
 test("of what may be on a server that was not asked nothing is said", async () => {
