@@ -6,6 +6,7 @@ export interface SwarmInfo {
   ControlAvailable?: boolean;
   Error?: string;
   NodeID?: string;
+  NodeAddr?: string;
   RemoteManagers?: { NodeID: string; Addr: string }[] | null;
 }
 

@@ -50,7 +50,10 @@ export async function belonging(
 ): Promise<Belonging> {
   if (info.LocalNodeState === "inactive") return "none";
   if (info.LocalNodeState === "locked") swarmStep(info);
-  const known = live.some(({ ID }) => ID === info.NodeID);
+  // An engine that fails at being what it was made, a manager, may tell no more than its address.
+  const here = ({ ID, Status }: RawNode) =>
+    ID === info.NodeID || (info.LocalNodeState === "error" && info.NodeAddr !== "" && Status.Addr === info.NodeAddr);
+  const known = live.some(here);
   if (known && info.LocalNodeState === "active") return info.ControlAvailable === true ? "manager" : "worker";
   const remotes = (info.RemoteManagers ?? []).map(({ Addr }) => Addr.slice(0, Addr.lastIndexOf(":")));
   const ours = remotes.every((address) => addresses.includes(address.replace(/^\[|\]$/g, "")));

@@ -11,7 +11,8 @@ import { type NodeFacts, readFacts, requireFit } from "./facts.ts";
 import { seedRegistry } from "./images.ts";
 import { boundVolumes, demoted, drainNode, nameOf, removeNode } from "./leave.ts";
 import { prepare } from "./prepare.ts";
-import { notPromoted, orphaned, stillNeeded } from "./refusals.ts";
+import { promote } from "./promote.ts";
+import { LEFT_OUT, orphaned, stillNeeded } from "./refusals.ts";
 import {
   initSwarm,
   joinSwarm,
@@ -202,7 +203,7 @@ async function shape(pool: Pool, manager: Ready, members: Member[], options: Joi
   await Promise.all(present.map((each) => guarded(each, options, () => adjust(each, manager))));
   for (const each of deciding) {
     const missing = deciding.find(({ outcome }) => outcome.fault !== undefined);
-    await guarded(each, options, () => promote(each, manager, options, missing?.node.name));
+    await guarded(each, options, () => makeManager(each, manager, options, missing?.node.name));
   }
   const lead = deciding.find(isReady) ?? manager;
   const gone = removedNodes(pool.nodes, await listNodes(lead.engine.docker));
@@ -222,7 +223,8 @@ async function join(pool: Pool, member: Ready, manager: Ready, options: JoinOpti
   const state = member.outdated
     ? await comesBack(member.engine, info, live, { signal, report: say })
     : await belonging(member.engine, info, live, { addresses, platform });
-  if (state === "manager" || state === "worker") return;
+  // One that was away is heard of again within seconds.
+  if (state === "manager" || state === "worker") return isUp(member, manager);
   if (state === "stale") {
     report(member.node.name, "leaves a Swarm that knows it no longer");
     await leaveSwarm(member.engine);
@@ -292,38 +294,38 @@ async function adjust(member: Ready, { engine: { docker } }: Ready): Promise<voi
   if (availability && node.availability === "drain") outcome.did.push("drained");
 }
 
-/**
- * Makes a manager of a node that is to be one, and waits until it takes part; also for one that an earlier run made.
- *
- * @param missing a manager that did not come up: until it has, no other one is made
- */
-async function promote(
+async function makeManager(
   member: Ready,
-  { engine: { docker } }: Ready,
+  manager: Ready,
   { report }: JoinOptions,
   missing: string | undefined,
 ): Promise<void> {
+  const { engine, connection } = manager;
+  const { docker } = engine;
   const { node, outcome } = member;
+  const say = (line: string) => report(node.name, line);
   const live = await entryOf(member, docker);
-  if (live.Spec.Role === "worker") {
-    if (missing !== undefined) throw notPromoted(node.name, missing);
-    report(node.name, "becomes a manager");
-    await updateNode(docker, live.ID, (spec) => ({ ...spec, Role: "manager" }));
-    if (!outcome.did.includes("joined")) outcome.did.push("promoted");
-  }
-  if (live.ManagerStatus?.Reachability !== "reachable") await reachable(docker, live.ID, node.name);
+  const made = await promote(live, { name: node.name, docker, connection, missing, report: say }).catch(
+    async (error) => {
+      if ((error as TerraceError).reason === LEFT_OUT) await joinAgain(member, live, manager, say);
+      throw error;
+    },
+  );
+  if (made && !outcome.did.includes("joined")) outcome.did.push("promoted");
 }
 
-/** A new manager takes part once the others reach it; a minute at most. */
-async function reachable(docker: Ready["engine"]["docker"], id: string, name: string): Promise<void> {
-  for (const until = Date.now() + 60_000; Date.now() < until; await sleep(300)) {
-    const node = (await listNodes(docker)).find(({ ID }) => ID === id);
-    if (node?.ManagerStatus?.Reachability === "reachable") return;
+/** Swarm lets no node off that never was the manager that it was made; what it keeps on its disk stays. */
+async function joinAgain(member: Ready, entry: RawNode, manager: Ready, report: (line: string) => void): Promise<void> {
+  report("joins again as a worker");
+  try {
+    await leaveSwarm(member.engine);
+    await forget(entry.ID, [entry], manager);
+    await joinSwarm(member.engine, manager.engine, [manager.node]);
+    await isUp(member, manager);
+    await adjust(member, manager);
+  } catch (error) {
+    report(`does not get in: ${error instanceof Error ? error.message : String(error)}`);
   }
-  throw new TerraceError("TERRACE_NODE_JOIN", `${name}: was made a manager, but the others do not reach it as one`, {
-    where: `node ${name}`,
-    next: "is its port 2377 open for the other nodes? Then run this again",
-  });
 }
 
 /**

@@ -19,6 +19,32 @@ export function notPromoted(name: string, missing: string): TerraceError {
   });
 }
 
+/** Asked before anything is changed. */
+export function portClosed(name: string, address: string): TerraceError {
+  return new TerraceError(
+    "TERRACE_NODE_JOIN",
+    `${name}: was not made a manager: the others cannot reach its port 2377`,
+    {
+      where: `${address}, TCP 2377`,
+      why: "something between the servers swallows what is sent there",
+      next: "open it for all nodes of the pool, then run this again",
+    },
+  );
+}
+
+/** Why a manager is not reached: it never got in. */
+export const LEFT_OUT = "left-out";
+
+/** @param counts it is one all the same, by the count of the others: taking it out could leave them without a majority */
+export function notReached(name: string, counts: boolean): TerraceError {
+  return new TerraceError("TERRACE_NODE_JOIN", `${name}: was made a manager, but the others do not reach it as one`, {
+    where: `node ${name}`,
+    why: counts ? undefined : "it joins again as a worker: while it tries in vain it runs no containers",
+    reason: counts ? undefined : LEFT_OUT,
+    next: "is its port 2377 open for the other nodes? Then run this again",
+  });
+}
+
 /** A manager that is to be none, while one that is to take its place does not decide yet. */
 export function stillNeeded(name: string, missing: string): TerraceError {
   return new TerraceError("TERRACE_NODE_JOIN", `${name}: stays a manager for now`, {
