@@ -22,9 +22,9 @@ export async function rollBack(
 ): Promise<boolean> {
   let asked = false;
   for (const end = Date.now() + LIMIT; Date.now() < end; await sleep(300, undefined, { signal })) {
-    const { Version, Spec, PreviousSpec, UpdateStatus } = await get<RawService>(docker, `/services/${service}`);
+    const { ID, Version, Spec, PreviousSpec, UpdateStatus } = await get<RawService>(docker, `/services/${service}`);
     const state = UpdateStatus?.State ?? "";
-    if (state === "rollback_completed") return runs(docker, service, signal);
+    if (state === "rollback_completed") return runs(docker, ID, signal);
     // Swarm may have begun by itself. Asked twice, it would put back what it has just taken away: so whether it was heard is read, also
     // where the answer was lost.
     if (state === "rollback_started") continue;
@@ -40,11 +40,10 @@ export async function rollBack(
 }
 
 /** Whether all tasks that are wanted run, within seconds: where nothing but a count was changed, Swarm calls it done at once. */
-async function runs(docker: Dockerode, service: string, signal: AbortSignal): Promise<boolean> {
+async function runs(docker: Dockerode, id: string, signal: AbortSignal): Promise<boolean> {
   for (const end = Date.now() + 5000; Date.now() < end; await sleep(300, undefined, { signal })) {
-    const filters = { id: [service], name: [service] };
-    const found = await get<RawService[]>(docker, "/services", { filters, status: true });
-    const status = found.find(({ ID, Spec }) => ID === service || Spec.Name === service)?.ServiceStatus;
+    const [found] = await get<RawService[]>(docker, "/services", { filters: { id: [id] }, status: true });
+    const status = found?.ServiceStatus;
     if (status !== undefined && status.RunningTasks >= status.DesiredTasks) return true;
   }
   return false;

@@ -346,6 +346,10 @@ async function demote(
   report(member.node.name, "becomes a worker");
   await updateNode(docker, live.ID, (spec) => ({ ...spec, Role: "worker" }));
   await demoted(docker, live.ID).catch(() => undefined);
+  // Until it has noticed itself, the next run would take it for a manager that lost the others.
+  for (const until = Date.now() + 20_000; Date.now() < until; await sleep(200)) {
+    if ((await swarmOf(member.engine).catch(() => undefined))?.ControlAvailable === false) break;
+  }
   member.outcome.did.push("demoted");
 }
 

@@ -72,7 +72,7 @@ test("a new site whose volume is empty is no failure yet, and is told", async ()
 
 test("a command that was killed leaves a job that nobody watches", async () => {
   const { child, ended } = workspace.start("backup", "run", "minutes");
-  await jobContainer(workspace, "minutes");
+  await jobContainer(workspace, "minutes", { ended });
   child.kill("SIGKILL");
   expect((await ended).code).toBe("SIGKILL");
 });
@@ -193,7 +193,7 @@ test("a job that is killed is told, and leaves no lock", async () => {
   await fill(workspace, "notes", 60);
   const before = await snapshots("notes");
   const running = workspace.start("backup", "run", "notes");
-  await (await jobContainer(workspace, "notes")).kill();
+  await (await jobContainer(workspace, "notes", running)).kill();
   const { code, all } = await running.ended;
   expect(all).toContain("✗ notes: backup failed (killed)");
   expect(code).toBe(1);
@@ -255,7 +255,7 @@ test("an S3 server keeps backups; a wrong key is told as such, and the right one
   await failing("notes", "denied");
   await keepAt(workspace, place, keys);
   const { ended } = workspace.start("backup", "run", "notes");
-  const container = await jobContainer(workspace, "notes");
+  const container = await jobContainer(workspace, "notes", { ended });
   const seen = JSON.stringify([
     await container.inspect(),
     await container.top(),

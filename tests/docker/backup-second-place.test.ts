@@ -36,7 +36,7 @@ afterAll(async () => {
 test("what a killed backup left half written at a place reached by SFTP goes with its lock", async () => {
   await fill(workspace, "notes", 200);
   const running = workspace.start("backup", "run", "notes");
-  const container = await jobContainer(workspace, "notes");
+  const container = await jobContainer(workspace, "notes", running);
   await expect.poll(() => unfinished(first), { timeout: 60_000, interval: 20 }).not.toEqual([]);
   await container.kill();
   expect((await running.ended).code).toBe(1);

@@ -43,16 +43,23 @@ export async function working(workspace: Workspace, site: string): Promise<void>
   expect(code, all).toBe(0);
 }
 
-/** The container of a site's job, once it runs. */
-export async function jobContainer(workspace: Workspace, site: string) {
+/** The container of a site's job, once it runs; where the command that starts it ends before, what that said is told. */
+export async function jobContainer(workspace: Workspace, site: string, { ended }: { ended: Promise<Ended> }) {
   const prefix = `/${workspace.name}-backup_job-${site}.`;
-  for (let attempt = 0; attempt < 600; attempt++) {
+  let over: Ended | undefined;
+  ended.then(
+    (end) => {
+      over = end;
+    },
+    () => {},
+  );
+  for (const end = Date.now() + 60_000; Date.now() < end && over === undefined; ) {
     const running = await workspace.docker.listContainers();
     const found = running.find(({ Names }) => Names.some((name) => name.startsWith(prefix)));
     if (found !== undefined) return workspace.docker.getContainer(found.Id);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error(`no job of ${site} runs`);
+  throw new Error(`no job of ${site} was seen to run: ${over?.all ?? "its command goes on"}`);
 }
 
 /** Makes the volume `data` of a site hold so many MiB that cannot be compressed. */
