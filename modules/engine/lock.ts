@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
 import { TerraceError } from "../core/errors.ts";
 import { LABEL } from "../core/labels.ts";
-import { call, destroyObject, get, isBroken, type RawContent } from "../docker/index.ts";
+import { call, changeObject, destroyObject, get, isBroken, type RawContent } from "../docker/index.ts";
 import { objectName } from "../names/index.ts";
 import { formatDuration } from "../units/index.ts";
 import { ALL, BACKUPS, conflicts } from "./lock-scopes.ts";
@@ -347,9 +347,10 @@ function isSilent(error: unknown): boolean {
 }
 
 async function renew(docker: Dockerode, id: string): Promise<void> {
-  const { Version, Spec } = await get<RawContent>(docker, `/configs/${id}`);
-  const Labels = { ...Spec.Labels, [BEAT]: String(Number(Spec.Labels?.[BEAT] ?? 0) + 1) };
-  await call(docker, "POST", `/configs/${id}/update`, { version: Version.Index }, { ...Spec, Labels });
+  // Managers that change who leads may have done it and lost the answer: what they have is read anew then.
+  await changeObject<RawContent>(docker, `/configs/${id}`, ({ Spec }) => {
+    return { ...Spec, Labels: { ...Spec.Labels, [BEAT]: String(Number(Spec.Labels?.[BEAT] ?? 0) + 1) } };
+  });
 }
 
 function drop(docker: Dockerode, id: string): Promise<void> {

@@ -8,6 +8,8 @@ import { listNodes, type RawNode, updateNode } from "./swarm.ts";
 
 /** How long the tasks of a drained node may take to move, in ms. */
 const LIMIT = 5 * 60_000;
+/** How long tasks that are told to stop, and move nowhere, may take to say that they did, in ms: above any grace period. */
+const STOPPING = 90_000;
 
 interface Leaving {
   docker: Dockerode;
@@ -29,10 +31,11 @@ export async function drainNode(id: string, { docker, signal, report }: Leaving)
     report("is drained");
     await updateNode(docker, id, (spec) => ({ ...spec, Availability: "drain" }));
   }
-  const until = Date.now() + LIMIT;
+  const since = Date.now();
+  const until = since + LIMIT;
   for (;;) {
     signal.throwIfAborted();
-    const busy = await busyServices(docker, node);
+    const busy = await busyServices(docker, node, Date.now() - since > STOPPING);
     if (busy.length === 0) return;
     if (Date.now() > until) {
       throw new TerraceError("TERRACE_NODE_BUSY", `${name}: not all of its tasks found another node`, {
@@ -82,13 +85,17 @@ export function nameOf({ Spec, Description, ID }: RawNode): string {
   return Spec.Labels?.[LABEL.node] ?? Description?.Hostname ?? ID;
 }
 
-/** Services with tasks on the node that are not done. One that is down can't say so: what Swarm wants of it counts. */
-async function busyServices(docker: Dockerode, node: RawNode): Promise<string[]> {
+/**
+ * Services with tasks on the node that are not done. One that is down can't say so: what Swarm wants of it counts.
+ *
+ * @param patient what Swarm wants counts for one that is up, too: an engine may never tell of a container's end
+ */
+async function busyServices(docker: Dockerode, node: RawNode, patient: boolean): Promise<string[]> {
   const [tasks, services] = await Promise.all([
     get<RawTask[]>(docker, "/tasks", { filters: { node: [node.ID] } }),
     get<RawService[]>(docker, "/services", { status: true }),
   ]);
-  const down = node.Status.State === "down";
+  const down = patient || node.Status.State === "down";
   const there = tasks.filter(({ Status, DesiredState }) => (down ? DesiredState === "running" : !isOver(Status.State)));
   const left = new Set(there.map(({ ServiceID }) => ServiceID));
   const moved = new Set(tasks.map(({ ServiceID }) => ServiceID));
