@@ -54,6 +54,8 @@ interface Ground {
   volumes: boolean;
 }
 
+type Held = Pick<Lock, "lost" | "release">;
+
 /** Says what would go. */
 async function listOnly(ground: Ground, input: Input): Promise<ExitCode> {
   const { name } = ground.workspace.platform;
@@ -64,7 +66,7 @@ async function listOnly(ground: Ground, input: Input): Promise<ExitCode> {
   throw notConfirmed(text(input, "confirm"), name, ground.volumes);
 }
 
-async function removeAll(ground: Ground, lock: Lock, interrupt: AbortSignal): Promise<ExitCode> {
+async function removeAll(ground: Ground, lock: Held, interrupt: AbortSignal): Promise<ExitCode> {
   const { destroyObject } = await import("../modules/docker/index.ts");
   const { docker, volumes } = ground;
   const { name } = ground.workspace.platform;
@@ -102,7 +104,7 @@ async function lookAround({
  * Locks everything, the edge too, and all backups: those conflict with no deploy. Each in the order in which others ask for them: whoever
  * changes the key goes on to a site's backups, and a restore from these to the site. So no lock of somebody who is gone is left.
  */
-async function lockAll(request: Omit<LockRequest, "scopes">): Promise<Lock> {
+async function lockAll(request: Omit<LockRequest, "scopes">): Promise<Held> {
   const { ALL, acquireLock, BACKUP_KEY, BACKUPS, EDGE, sweepLocks } = await import("../modules/engine/index.ts");
   await sweepLocks(request.docker, request.platform);
   const held: Lock[] = [];
@@ -117,7 +119,6 @@ async function lockAll(request: Omit<LockRequest, "scopes">): Promise<Lock> {
     throw error;
   }
   return {
-    waited: held.some(({ waited }) => waited),
     lost: AbortSignal.any(held.map(({ lost }) => lost)),
     release,
   };

@@ -9,6 +9,6 @@ export { boundSites, drainNode, nameOf, removeNode } from "./leave.ts";
 export { planRecovery, type Recovered, type Recovery } from "./recover.ts";
 export { chooseSurvivor, type Seen } from "./survivors.ts";
 export { hostPort, listNodes, type RawNode } from "./swarm.ts";
-export { type Alone, DEEDS, type Deed, type JoinOptions, type NodeOutcome } from "./types.ts";
+export { DEEDS, type Deed, type JoinOptions, type NodeOutcome } from "./types.ts";
 export { type NodeUsed, parseUsed, readUsed, type Used } from "./used.ts";
 export { findVolumes, type VolumePlaces } from "./volumes.ts";

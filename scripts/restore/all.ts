@@ -11,6 +11,7 @@ import { agreed } from "../cli/interact.ts";
 import { errorJson, note, paint, print, printError, printJson } from "../cli/output.ts";
 import { table } from "../cli/table.ts";
 import { openWorkspace } from "../cli/workspace.ts";
+import { givenOf, usage } from "./usage.ts";
 
 /**
  * Rebuilds a lost cluster: what the files say, the key, and then the data of every site that has none of its own here. A site that does
@@ -41,8 +42,6 @@ export async function restoreAll(input: Input): Promise<ExitCode> {
 
 /** All sites are meant, whole. */
 function refuseOthers(input: Input): void {
-  const other = ["volume", "path", "as", "files"].find((name) => text(input, name) !== undefined);
-  const alone = ["list", "database"].find((name) => flag(input, name));
   if (flag(input, "fromCopy")) {
     throw new TerraceError("TERRACE_USAGE", "--all does not go with --from-copy", {
       why: "the sites are to be backed up again, so the place that is left becomes the first",
@@ -51,13 +50,9 @@ function refuseOthers(input: Input): void {
     });
   }
   const [site] = input.arguments;
-  const what = site ?? (other === undefined && alone === undefined ? undefined : `--${other ?? alone}`);
+  const what = site ?? givenOf(input, ["volume", "path", "as", "files"], ["list", "database"]);
   if (what !== undefined) throw usage(`--all does not go with ${what}`);
   if (text(input, "identity") !== undefined && text(input, "key") === undefined) throw usage("--identity needs --key");
-}
-
-function usage(message: string): TerraceError {
-  return new TerraceError("TERRACE_USAGE", message, { exitCode: EXIT.usage });
 }
 
 /** A site's file that is broken stops no other site. Names are given only where some are left out. */

@@ -1,4 +1,4 @@
-import { EXIT, type ExitCode, TerraceError } from "../../modules/core/errors.ts";
+import { EXIT, type ExitCode } from "../../modules/core/errors.ts";
 import { isDnsLabel } from "../../modules/units/index.ts";
 import { copySiteFile } from "../../modules/workspace/index.ts";
 import { type BesideRequest, prepareBeside, restoreBeside } from "../../stacks/backup/beside.ts";
@@ -7,6 +7,7 @@ import { backupCommand } from "../cli/backup-command.ts";
 import { flag, type Input, text } from "../cli/command.ts";
 import { agreed } from "../cli/interact.ts";
 import { note, print, printJson } from "../cli/output.ts";
+import { givenOf, usage } from "./usage.ts";
 
 /** Restores a copy of a site under another name: its file is written, the copy brought up, and the backup's data put into it. */
 export async function restoreAside(input: Input): Promise<ExitCode> {
@@ -35,14 +36,9 @@ export async function restoreAside(input: Input): Promise<ExitCode> {
 function requestOf(input: Input): BesideRequest {
   const [site = ""] = input.arguments;
   const name = text(input, "as") ?? "";
-  const other = ["volume", "path"].find((each) => text(input, each) !== undefined);
-  const alone = ["list", "database"].find((each) => flag(input, each));
-  if (other !== undefined || alone !== undefined) throw usage(`--as does not go with --${other ?? alone}`);
+  const other = givenOf(input, ["volume", "path"], ["list", "database"]);
+  if (other !== undefined) throw usage(`--as does not go with ${other}`);
   if (!isDnsLabel(name)) throw usage(`--as takes a name of lower-case letters, digits and hyphens, got ${name}`);
   if (name === site) throw usage("--as takes another name than the site's own");
   return { site, name, at: text(input, "at"), fromCopy: flag(input, "fromCopy") };
-}
-
-function usage(message: string): TerraceError {
-  return new TerraceError("TERRACE_USAGE", message, { exitCode: EXIT.usage });
 }

@@ -1,9 +1,10 @@
 import { readdir } from "node:fs/promises";
-import { EXIT, type ExitCode, TerraceError } from "../../modules/core/errors.ts";
+import { EXIT, type ExitCode } from "../../modules/core/errors.ts";
 import { restoreFiles } from "../../stacks/backup/files.ts";
 import { backupCommand } from "../cli/backup-command.ts";
 import { flag, type Input, text } from "../cli/command.ts";
 import { print, printJson } from "../cli/output.ts";
+import { givenOf, usage } from "./usage.ts";
 
 /** Writes a site's file and its pages out of a backup into a folder of this machine. */
 export async function restoreFilesTo(input: Input): Promise<ExitCode> {
@@ -27,17 +28,12 @@ export async function restoreFilesTo(input: Input): Promise<ExitCode> {
 }
 
 async function refuseOthers(input: Input, folder: string): Promise<void> {
-  const other = ["volume", "path", "as"].find((each) => text(input, each) !== undefined);
-  const alone = ["list", "database"].find((each) => flag(input, each));
-  if (other !== undefined || alone !== undefined) throw usage(`--files does not go with --${other ?? alone}`);
+  const other = givenOf(input, ["volume", "path", "as"], ["list", "database"]);
+  if (other !== undefined) throw usage(`--files does not go with ${other}`);
   if (folder === "") throw usage("--files takes the name of a folder that is new or empty");
   const there = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
     throw usage(`--files takes a folder that is new or empty; ${folder} cannot be read as one`);
   });
   if (there.length > 0) throw usage(`--files takes a folder that is new or empty; ${folder} has something in it`);
-}
-
-function usage(message: string): TerraceError {
-  return new TerraceError("TERRACE_USAGE", message, { exitCode: EXIT.usage });
 }
