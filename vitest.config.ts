@@ -1,5 +1,8 @@
 import { defineConfig } from "vitest/config";
 
+/** Of what was not as expected the end of a run shows some lines, not some characters. */
+const chaiConfig = { truncateThreshold: 600 };
+
 /** `unit` needs nothing but Node; `docker` needs a Docker Engine with Swarm, which its set-up installs and starts where it may. */
 export default defineConfig({
   test: {
@@ -8,6 +11,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
+          chaiConfig,
           include: ["tests/unit/**/*.test.ts", "tests/golden/**/*.test.ts", "tests/conventions/**/*.test.ts"],
           // Beside the tests with Docker these get what is left of the processor.
           testTimeout: 60_000,
@@ -18,6 +22,7 @@ export default defineConfig({
       {
         test: {
           name: "docker",
+          chaiConfig,
           include: ["tests/docker/**/*.test.ts", "tests/faults/**/*.test.ts"],
           globalSetup: ["tests/support/docker-setup.ts"],
           // Two files at a time, for each waits for Docker a good part of the time. They share an engine, so all that a file makes has
@@ -32,6 +37,7 @@ export default defineConfig({
       {
         test: {
           name: "cluster",
+          chaiConfig,
           include: ["tests/cluster/**/*.test.ts"],
           globalSetup: ["tests/support/docker-setup.ts"],
           // Several servers on this one machine at a time are enough.

@@ -172,7 +172,10 @@ async function runTests(vitest, args) {
       group("docker", ["--project", "docker", "--project", "cluster"]),
       group("unit", ["--project", "unit"], { quiet: true, low: true }),
     ]);
-    process.stdout.write(`\n== Tests without Docker\n${counts[1].output}`);
+    const { output } = counts[1];
+    process.stdout.write(
+      `\n== Tests without Docker\n${process.stdout.isTTY ? output : stripVTControlCharacters(output)}`,
+    );
     return counts;
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -1,5 +1,9 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { execFile } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect, onTestFinished, test } from "vitest";
 import { EDGE } from "../../modules/edge/index.ts";
 import { BASE_RECIPE, IMAGES } from "../../modules/images/index.ts";
 
@@ -39,4 +43,20 @@ test("the base image asks the distribution's own mirror, through nothing of this
   for (const source of BASE_RECIPE.sources)
     expect(source).toMatch(/^deb http:\/\/deb\.debian\.org\/debian(-security)? bookworm/);
   expect(BASE_RECIPE.cleaned).toContain("etc/apt/apt.conf.d/99mmdebstrap");
+});
+
+test("what a command of a job says is there to be asked as soon as the command has ended", async () => {
+  const scratch = mkdtempSync(join(tmpdir(), "terrace-words-"));
+  onTestFinished(() => rmSync(scratch, { recursive: true }));
+  const common = text("backup/common.sh").replaceAll("/tmp/words", join(scratch, "words"));
+  const rounds = `${common}
+late=0
+for round in {1..100}; do
+  : >"$WORDS"
+  run sh -c "echo word $round >&2; exit 3"
+  [ "$?" = 3 ] && [ "$(<"$WORDS")" = "word $round" ] || late=$((late + 1))
+done
+echo "late: $late"`;
+  const { stdout } = await promisify(execFile)("bash", ["-c", rounds]);
+  expect(stdout).toBe("late: 0\n");
 });

@@ -36,9 +36,8 @@ paths=(/data/site)
 run restic_at /tmp/repository backup --json --host "$SITE" --ignore-ctime --ignore-inode \
   --tag terrace --tag "backup=$BACKUP" --tag part=files --tag "kind=$KIND" \
   --exclude '/data/volumes/*/.terrace-*' --exclude '/data/volumes/*/lost+found' "${paths[@]}" \
-  > >(grep --line-buffered -v '"message_type":"status"' >/tmp/files.json)
+  >/tmp/files.json
 code=$?
-wait
 # Files that went away between being listed and being read are no fault: the site goes on working.
 gone=$(grep -c '"message_type":"error".*\(no such file or directory\|"Err":2[,}]\)' "$WORDS")
 wrong=$(grep '"message_type":"error"' "$WORDS" | grep -vc '\(no such file or directory\|"Err":2[,}]\)')

@@ -33,9 +33,10 @@ say() {
   printf 'terrace-progress %s\n' "$1"
 }
 
-# Runs a command whose words are kept for the result; waits for it even while the job is told to stop.
+# Runs a command whose words are kept for the result; waits for it even while the job is told to stop. The command itself writes
+# them: another process in between could still hold some when it has ended, and what they mean is asked at once.
 run() {
-  EXEC=exec "$@" 2> >(tee -a "$WORDS" >&2) &
+  EXEC=exec "$@" 2>>"$WORDS" &
   local child=$! code
   while :; do
     wait "$child"
@@ -149,7 +150,7 @@ reach() {
 # Like `run`, for what removes: a server that only takes refuses that, and restic would try again for minutes. Returns 77 then.
 run_removal() {
   [[ $REPOSITORY == rest:* ]] || { run "$@"; return; }
-  EXEC=exec "$@" 2> >(tee -a "$WORDS" >&2) &
+  EXEC=exec "$@" 2>>"$WORDS" &
   local child=$! code
   while kill -0 "$child" 2>/dev/null; do
     grep -q '403 Forbidden' "$WORDS" && kill -INT "$child" 2>/dev/null

@@ -64,8 +64,8 @@ dump_database() {
   database_setup
   mkfifo /tmp/dump /tmp/counted
   EXEC=exec restic_at /tmp/repository backup --json --host "$SITE" --stdin --stdin-filename "$name" \
-    --tag terrace --tag "backup=$BACKUP" --tag part=database --tag "kind=$KIND" </tmp/dump 2> >(tee -a "$WORDS" >&2) \
-    > >(grep --line-buffered -v '"message_type":"status"' >/tmp/dump.json) &
+    --tag terrace --tag "backup=$BACKUP" --tag part=database --tag "kind=$KIND" </tmp/dump 2>>"$WORDS" \
+    >/tmp/dump.json &
   pid=$!
   exec 7>/tmp/dump
   ({ dd bs=1M status=none if=/tmp/counted | tee /dev/fd/9 >&7; } 9>&1 | wc -c >/tmp/size) &
@@ -88,7 +88,6 @@ dump_database() {
   exec 7>&-
   wait "$pid"
   code=$?
-  wait
   [ "$code" = 0 ] || fail dump-store "$code"
   [ -n "$(grep -o '"snapshot_id":"[0-9a-f]*"' /tmp/dump.json)" ] || fail dump-store 1
   DUMP=$(jq -n --arg engine "$DB_ENGINE" --arg name "$DB_NAME" --argjson bytes "$size" --rawfile tables /tmp/tables '
