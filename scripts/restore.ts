@@ -1,8 +1,9 @@
 import type { StoredBackup } from "../modules/backup/index.ts";
 import { EXIT, TerraceError } from "../modules/core/errors.ts";
 import { formatMinute } from "../modules/core/time.ts";
+import type { Restored } from "../stacks/backup/restore.ts";
 import { type Command, flag, type Input, OPTION, text } from "./cli/command.ts";
-import { note, print, printJson } from "./cli/output.ts";
+import { note, print, printError, printJson } from "./cli/output.ts";
 
 export const restore: Command = {
   name: "restore",
@@ -69,10 +70,20 @@ export const restore: Command = {
         print(`Restored ${site} from the backup ${done.from.backup}.`);
         if (done.safety !== undefined) print(`To take it back: terrace restore ${site} --at ${done.safety}`);
       }
-      return EXIT.done;
+      if (done.down === undefined) return EXIT.done;
+      printError(siteDown(site, done.down));
+      return EXIT.failed;
     });
   },
 };
+
+function siteDown(site: string, { cause, why, log }: NonNullable<Restored["down"]>): TerraceError {
+  return new TerraceError("TERRACE_SITE_DOWN", `${site} does not come up on what was restored: ${why}`, {
+    why: log.length === 0 ? undefined : `its last lines:\n${log.map((line) => `  | ${line}`).join("\n")}`,
+    next: `its data is as the backup has it: mend the site's file or image, or take it back; then terrace status ${site}`,
+    reason: cause,
+  });
+}
 
 function requireSite({ arguments: [site], ...input }: Input): void {
   const stray = ["key", "identity"].find((name) => text({ ...input, arguments: [] }, name) !== undefined);

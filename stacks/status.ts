@@ -10,6 +10,7 @@ import { homeOf } from "../modules/pool/index.ts";
 import { type EdgeAddress, edgeRevision, visit } from "../modules/probe/index.ts";
 import { type Site, type SiteState, siteState } from "../modules/site/index.ts";
 import { siteUrl } from "./apply.ts";
+import { stoppedSays } from "./backup/stopped.ts";
 import { mapLimit } from "./limit.ts";
 
 /** One site as it is now, seen from the cluster and from outside. */
@@ -164,7 +165,10 @@ async function siteStatus(
     http: answer.status,
     time: answer.time,
     certificateUntil: answer.certificateUntil,
-    error: answer.error ?? (database === false ? "its database does not run: terrace logs --database" : undefined),
+    error:
+      stoppedSays(seen?.web.service, site.name) ??
+      answer.error ??
+      (database === false ? "its database does not run: terrace logs --database" : undefined),
     tasks,
     database,
     revision: image?.split("@")[0]?.split(":").at(-1),

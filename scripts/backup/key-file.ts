@@ -10,10 +10,18 @@ import { readText } from "../cli/workspace.ts";
  */
 export async function readKey(file: string, identity: string | undefined): Promise<Secret> {
   const sealed = await readText(file);
-  if (identity !== undefined) return new Secret(await open(sealed, await readText(identity), file));
-  if (sealed.startsWith("-----BEGIN AGE")) throw cannotOpen(file, "it is sealed, and --identity was not given");
-  if (sealed.trim() === "") throw cannotOpen(file, "it is empty");
-  return new Secret(sealed.trim());
+  const text = identity === undefined ? sealed : await open(sealed, await readText(identity), file);
+  const wrong = wrongKey(text.trim());
+  if (wrong !== undefined) throw cannotOpen(file, wrong);
+  return new Secret(text.trim());
+}
+
+/** Why a text is no password of a repository; it would take the place of the one that the cluster has. */
+function wrongKey(text: string): string | undefined {
+  if (text === "") return "it is empty";
+  if (/^(-----BEGIN AGE|age-encryption\.org\/)/.test(text)) return "it is sealed, and --identity was not given";
+  if (/^(#.*\n)*AGE-SECRET-KEY-/.test(text)) return "it is a private key of age, which belongs to --identity";
+  return text.includes("\n") ? "a password is one line" : undefined;
 }
 
 async function open(sealed: string, identities: string, file: string): Promise<string> {

@@ -68,7 +68,8 @@ const importCommand: Command = {
     return backupCommand({ ...input, arguments: [] }, "backup key import", async (context) => {
       note("This replaces the key that the cluster has. Backups made with that one cannot be read without it.");
       if (!(await agreed(input))) return EXIT.failed;
-      await importKey(context, password);
+      const changed = await importKey(context, password);
+      if (!changed) print("The cluster has this key already.");
       print("Next: terrace restore --all; or terrace restore SITE --list, then terrace restore SITE, for one site");
       return EXIT.done;
     });

@@ -22,6 +22,9 @@ export async function agreed(input: Input): Promise<boolean> {
   });
 }
 
+/** Signals that ask a command to end: Ctrl-C, a scheduler's, and that of a terminal or connection that is gone. */
+const STOPS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 /** Ctrl-C stops between two operations; a second one stops at once. */
 export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const abort = new AbortController();
@@ -34,15 +37,13 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
       }),
     );
   };
-  process.once("SIGINT", stop);
-  process.once("SIGTERM", stop);
+  for (const signal of STOPS) process.once(signal, stop);
   try {
     return await work(abort.signal);
   } catch (error) {
     // Timers and calls that the signal ended throw an error of their own around ours.
     throw abort.signal.aborted ? abort.signal.reason : error;
   } finally {
-    process.off("SIGINT", stop);
-    process.off("SIGTERM", stop);
+    for (const signal of STOPS) process.off(signal, stop);
   }
 }

@@ -21,7 +21,9 @@ import { checkSite } from "./check.ts";
 import { type BackupState, emptyHistory, readBackups, writeHistory } from "./cluster.ts";
 import { secondPlace } from "./places.ts";
 import { proveSite } from "./prove.ts";
+import { endKilledRestore } from "./restore.ts";
 import { type BackupContext, backupSite, followBackup, job, withRepository } from "./run.ts";
+import { stoppedSites } from "./stopped.ts";
 
 /** How often the agent looks for what is due, in ms. */
 const LOOK = 20_000;
@@ -54,7 +56,11 @@ async function look(context: Omit<BackupContext, "reason" | "noWait" | "limit">,
   const list = state.list;
   await welcome(docker, list, state);
   const proving = [...state.histories.values()].filter(({ history }) => history.proving !== undefined);
-  const begun = [...(await sitesWithJobs(docker, platform)), ...proving.map(({ history }) => history.site)];
+  const begun = [
+    ...(await sitesWithJobs(docker, platform)),
+    ...(await stoppedSites(docker, platform)),
+    ...proving.map(({ history }) => history.site),
+  ];
   const nodes = await nodesOf(docker, platform);
   for (const { entry, action } of dueWork(list, state, new Date())) {
     const node = nodes.get(entry.site) ?? "";
@@ -83,7 +89,10 @@ async function sitesWithJobs(docker: Dockerode, platform: string): Promise<strin
   return services.flatMap(({ Spec }) => Spec.Labels?.[LABEL.site] ?? []);
 }
 
-/** Removes what a killed run left of a site: its job, its proof, and the locks that it had in its repositories. */
+/**
+ * Removes what a killed run left of a site: its job, its proof, what it had fetched, and the locks that it had in its repositories. A site
+ * that it had stopped starts again.
+ */
 function clear(context: BackupContext, site: string): Promise<void> {
   return quietly(context, `${site}: clearing up`, () =>
     withRepository(
@@ -91,6 +100,7 @@ function clear(context: BackupContext, site: string): Promise<void> {
       site,
       () => ({ site }),
       async (session) => {
+        await endKilledRestore(session);
         if (!session.cleared) return;
         for (const place of [session, secondPlace(session)]) {
           if (place !== undefined) await job(place, repositoryJob("list", place), place.list.repository);

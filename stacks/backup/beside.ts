@@ -63,7 +63,7 @@ export function restoreBeside(
     };
     const run = await recorded(copy, "restore", async () => ({
       backup: from.backup,
-      fault: await restore(readingPlace(session, fromCopy), from, what, into),
+      fault: (await restore(readingPlace(session, fromCopy), from, what, into)).fault,
     }));
     if (!run.ok) throw restoreFault(name, run, undefined);
   });

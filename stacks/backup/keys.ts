@@ -1,12 +1,19 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
-import { BACKUP_STACK, PASSWORD, repositoryJob, type SecretRef } from "../../modules/backup/index.ts";
+import {
+  BACKUP_STACK,
+  hasRepository,
+  PASSWORD,
+  repositoryJob,
+  type SecretRef,
+  targetText,
+} from "../../modules/backup/index.ts";
 import { TerraceError } from "../../modules/core/errors.ts";
 import { LABEL } from "../../modules/core/labels.ts";
 import { Secret } from "../../modules/core/secret.ts";
 import { call, destroyObject, findSecret, runJob } from "../../modules/docker/index.ts";
-import { BACKUP_KEY, withLock } from "../../modules/engine/index.ts";
+import { BACKUP_KEY, BACKUPS, withLock } from "../../modules/engine/index.ts";
 import { objectName } from "../../modules/names/index.ts";
 import { readBackups, readKeys, requireList } from "./cluster.ts";
 import { secondPlace } from "./places.ts";
@@ -50,6 +57,16 @@ async function seal(context: BackupContext, passwords: SecretRef[], recipients: 
   });
 }
 
+/** What a secret holds. */
+async function unsealed(context: BackupContext, secret: SecretRef): Promise<Secret> {
+  const { armor, Decrypter, generateIdentity, identityToRecipient } = await import("age-encryption");
+  const identity = await generateIdentity();
+  const decrypter = new Decrypter();
+  decrypter.addIdentity(identity);
+  const sealed = await seal(context, [secret], [await identityToRecipient(identity)]);
+  return new Secret(await decrypter.decrypt(armor.decode(sealed), "text"));
+}
+
 /** Does something with the key while nobody else changes it. */
 function alone<T>(context: BackupContext, work: (context: BackupContext) => Promise<T>): Promise<T> {
   return withLock({ ...context, scopes: [BACKUP_KEY] }, (signal) => work({ ...context, signal }));
@@ -57,10 +74,58 @@ function alone<T>(context: BackupContext, work: (context: BackupContext) => Prom
 
 /**
  * Puts an escrowed password in the place of the one that the cluster has: for a cluster that was made anew. No repository is asked
- * whether it opens with it.
+ * whether it opens with it; but a key that opens backups is not given up for another one.
+ *
+ * @returns whether the cluster had another one
+ * @throws TerraceError `TERRACE_BACKUP_KEY` where the one that it has opens backups, or may do so
  */
-export function importKey(context: BackupContext, password: Secret): Promise<void> {
-  return alone(context, ({ docker, platform }) => replaceSecret(docker, platform, PASSWORD, password));
+export function importKey(context: BackupContext, password: Secret): Promise<boolean> {
+  return alone(context, async (own) => {
+    const { docker, platform } = own;
+    const present = await findSecret(docker, objectName(platform, BACKUP_STACK, PASSWORD));
+    if (present !== undefined) {
+      const known = await unsealed(own, { id: present.ID, name: present.Spec.Name });
+      if (known.reveal() === password.reveal()) return false;
+      await requireUnused(own);
+    }
+    await exchange(own, () => replaceSecret(docker, platform, PASSWORD, password));
+    return true;
+  });
+}
+
+/** Of a site that has good backups where backups go now, the repository is asked whether it opens with the present key. */
+async function requireUnused(context: BackupContext): Promise<void> {
+  const state = await readBackups(context.docker, context.platform);
+  const { sites, repository } = requireList(state, context.platform);
+  for (const { site } of sites) {
+    const history = state.histories.get(site)?.history;
+    if (history === undefined || !hasRepository(history, targetText(repository))) continue;
+    const fault = await withRepository(
+      context,
+      site,
+      () => ({ site }),
+      async (session) => (await job(session, repositoryJob("list", session), repository)).fault,
+    );
+    if (fault?.reason === "missing" || fault?.reason === "wrong-password") continue;
+    const opens = fault === undefined;
+    throw new TerraceError(
+      "TERRACE_BACKUP_KEY",
+      opens
+        ? `the key that the cluster has opens the backups of ${site}, and is not this one`
+        : `whether the key that the cluster has opens the backups of ${site} cannot be told: ${fault.says}`,
+      {
+        why: "with another key they could not be read any more",
+        next: opens
+          ? "nothing is to be done; with restore --all, leave --key out"
+          : "run this again when the place of the backups answers",
+      },
+    );
+  }
+}
+
+/** Swarm lets go of no secret that a job uses: all of them are waited for. */
+function exchange(context: BackupContext, work: () => Promise<void>): Promise<void> {
+  return withLock({ ...context, scopes: [BACKUPS] }, work);
 }
 
 /** What became of the repositories: those that have another key, and those of earlier backups that were not found where backups go now. */
@@ -88,8 +153,10 @@ export function rotateKey(context: BackupContext): Promise<Rotated> {
       if (await onRepository(own, site, "add", listed.has(site) && stored(site))) done.sites.push(site);
       else if (stored(site)) done.left.push(site);
     }
-    await replaceSecret(docker, platform, PASSWORD, next);
-    await removeSecret(docker, objectName(platform, BACKUP_STACK, NEXT));
+    await exchange(own, async () => {
+      await replaceSecret(docker, platform, PASSWORD, next);
+      await removeSecret(docker, objectName(platform, BACKUP_STACK, NEXT));
+    });
     // Also those that were made meanwhile.
     for (const site of names) {
       report(`${site}: take the old key out`);
@@ -108,12 +175,7 @@ async function nextPassword(context: BackupContext): Promise<Secret> {
     await replaceSecret(docker, platform, NEXT, fresh);
     return fresh;
   }
-  const { armor, Decrypter, generateIdentity, identityToRecipient } = await import("age-encryption");
-  const identity = await generateIdentity();
-  const decrypter = new Decrypter();
-  decrypter.addIdentity(identity);
-  const sealed = await seal(context, [{ id: begun.ID, name: begun.Spec.Name }], [await identityToRecipient(identity)]);
-  const next = new Secret(await decrypter.decrypt(armor.decode(sealed), "text"));
+  const next = await unsealed(context, { id: begun.ID, name: begun.Spec.Name });
   // Cut off in the very moment of the change, it is the only one left, and all repositories have it.
   const present = await findSecret(docker, objectName(platform, BACKUP_STACK, PASSWORD));
   if (present === undefined) await replaceSecret(docker, platform, PASSWORD, next);

@@ -1,4 +1,3 @@
-import type Dockerode from "dockerode";
 import {
   type BackupEntry,
   type BackupRun,
@@ -16,12 +15,10 @@ import {
   volumeMounts,
 } from "../../modules/backup/index.ts";
 import { TerraceError } from "../../modules/core/errors.ts";
-import { changeObject, converge, get, type RawService, type RawTask } from "../../modules/docker/index.ts";
-import { withLock } from "../../modules/engine/index.ts";
-import { objectName, siteStack } from "../../modules/names/index.ts";
-import { serviceNamed } from "./cluster.ts";
+import type { Fault } from "../../modules/docker/index.ts";
 import { readingPlace } from "./places.ts";
-import { type BackupContext, backup, job, recorded, type Session, withSite } from "./run.ts";
+import { type BackupContext, backup, job, type RepositorySession, recorded, type Session, withSite } from "./run.ts";
+import { type Still, startAgain, withoutTasks } from "./stopped.ts";
 
 export interface RestoreRequest {
   site: string;
@@ -47,6 +44,8 @@ export interface Restored {
   /** The backup of what was there before. */
   safety: string | undefined;
   run: BackupRun;
+  /** Why the site does not serve on what was restored; absent where it does. */
+  down?: Pick<Fault, "cause" | "why" | "log">;
 }
 
 /** All backups of a site, newest first: those at the first place, or those at the second one. */
@@ -68,14 +67,21 @@ export function restoreSite(context: BackupContext, request: RestoreRequest): Pr
     const what = whatToRestore(session, request, from);
     const safety = request.safety ? await safetyBackup(session) : undefined;
     const partial = request.volume !== undefined || request.path !== undefined || request.database;
-    const run = await recorded(session, "restore", async () => ({
-      backup: from.backup,
-      ...(partial ? { partial } : {}),
-      fault: await restore(place, from, what, originalOf(session)),
-    }));
+    let down: Fault | undefined;
+    const run = await recorded(session, "restore", async () => {
+      const end = await restore(place, from, what, originalOf(session));
+      down = end.down;
+      return { backup: from.backup, ...(partial ? { partial } : {}), fault: end.fault };
+    });
     if (!run.ok) throw restoreFault(request.site, run, safety);
-    return { site: request.site, from, safety, run };
+    return { site: request.site, from, safety, run, ...downOf(down) };
   });
+}
+
+function downOf(fault: Fault | undefined): Pick<Restored, "down"> {
+  if (fault === undefined) return {};
+  const { cause, why, log } = fault;
+  return { down: { cause, why, log } };
 }
 
 /** The site into which a backup is restored: the one that it was made of, or another one beside that. */
@@ -213,13 +219,23 @@ async function safetyBackup(session: Session): Promise<string> {
   );
 }
 
-/** Fetches beside what serves, then lets it take its place. */
+/** How a restore ended. */
+export interface RestoreEnd {
+  fault: Verdict | undefined;
+  /** Why the site does not serve on what it has now; `undefined` where it does. */
+  down: Fault | undefined;
+}
+
+/**
+ * Fetches beside what serves, then lets it take its place. The database goes first: what can fail after minutes comes before what is
+ * done in moments and can be taken back.
+ */
 export async function restore(
   session: Session,
   from: StoredBackup,
   what: What,
   into: Destination,
-): Promise<Verdict | undefined> {
+): Promise<RestoreEnd> {
   const { context, list } = session;
   const mounts = volumeMounts(list.platform, { site: into.site, volumes: what.volumes, nfs: into.nfs }, false);
   const there = { ...session, constraints: into.constraints };
@@ -227,29 +243,62 @@ export async function restore(
     restoreJob(there, { step: name, snapshot: from.files, volumes: what.volumes, mounts, path: what.path });
   if (what.volumes.length > 0) {
     const { fault } = await job(session, step("fetch"), list.repository);
-    if (fault !== undefined) return fault;
+    if (fault !== undefined) return { fault, down: undefined };
   }
   // What was fetched lies in the live volumes. Once the run is stopped, or has no lock, it has 2 minutes for that.
   const sweep = async () => {
     const fresh = { ...session, context: { ...context, signal: AbortSignal.timeout(120_000) } };
     if (what.volumes.length > 0) await job(fresh, step("sweep"), list.repository).catch(() => undefined);
   };
-  const work = async (signal: AbortSignal) => {
+  const work = async ({ signal, changing }: Still): Promise<Verdict | undefined> => {
     const locked = { ...session, context: { ...context, signal } };
-    const swapped = what.volumes.length > 0 ? await job(locked, step("swap"), list.repository) : undefined;
-    if (swapped?.fault !== undefined) {
-      // The site must not start on half of each.
-      await sweep();
-      return swapped.fault;
+    if (what.database) {
+      await changing();
+      const fault = await loadDatabase(locked, from, into);
+      if (fault !== undefined) {
+        await sweep();
+        return { ...fault, says: `${fault.says}; ${afterLoad(into, fault)}` };
+      }
     }
-    return what.database ? loadDatabase(locked, from, into) : undefined;
+    const swapped = what.volumes.length > 0 ? await job(locked, step("swap"), list.repository) : undefined;
+    if (swapped?.fault === undefined) return undefined;
+    // The site must not start on half of each.
+    await sweep();
+    const { fault } = swapped;
+    return what.database ? { ...fault, says: `${fault.says}; its database is as the backup has it already` } : fault;
   };
   try {
-    return await withoutTasks(context, into.site, work);
+    const { value, down } = await withoutTasks(context, into.site, work);
+    return { fault: value, down };
   } catch (error) {
     await sweep();
     throw error;
   }
+}
+
+/** What a load that failed leaves: PostgreSQL takes it back unless only the count of the rows was wrong, MariaDB cannot. */
+function afterLoad({ database }: Destination, { reason }: Verdict): string {
+  const whole = database?.engine === "postgres" && reason !== "different";
+  return whole ? "nothing was changed" : "its database may be changed in part, its volumes are as they were";
+}
+
+/** Ends what a restore left that was killed: what it had put beside the live data goes, and the site starts that it had stopped. */
+export async function endKilledRestore(session: RepositorySession): Promise<void> {
+  const { context, list } = session;
+  const entry = list.sites.find(({ site }) => site === session.entry.site);
+  const { site, volumes } = entry ?? { site: session.entry.site, volumes: [] };
+  const sweep = async () => {
+    if (entry === undefined || volumes.length === 0) return;
+    const mounts = volumeMounts(list.platform, entry, false);
+    const { fault } = await job(
+      session,
+      restoreJob(session, { step: "sweep", snapshot: "", volumes, mounts, path: "" }),
+      list.repository,
+    );
+    if (fault !== undefined) throw restoreFault(site, fault, undefined);
+  };
+  if (session.killed === "restore") await sweep();
+  await startAgain(context, site, sweep);
 }
 
 async function loadDatabase(
@@ -260,61 +309,6 @@ async function loadDatabase(
   if (database === undefined || from.database === undefined) return undefined;
   const spec = loadJob(session, database, { files: from.files, dump: from.database });
   return (await job(session, spec, session.list.repository)).fault;
-}
-
-/** Stops a site's own tasks for the time of some work, and waits until they serve again. Its database stays up. */
-function withoutTasks<T>(context: BackupContext, site: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  // A deploy would start it again. One that is under way is waited for: what was fetched may have taken hours.
-  return withLock({ ...context, noWait: false, scopes: [siteStack(site)] }, (signal) =>
-    stopped({ ...context, signal }, site, work),
-  );
-}
-
-async function stopped<T>(
-  { docker, platform, signal, report }: BackupContext,
-  site: string,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const service = await serviceNamed(docker, objectName(platform, siteStack(site), "web"));
-  // 0 with a note beside it is what a restore left that was killed.
-  const replicas = (service?.Spec.Mode?.Replicated?.Replicas ?? 0) || Number(service?.Spec.Labels?.[REPLICAS] ?? 0);
-  if (service === undefined || replicas === 0) return work(signal);
-  report(`${site}: stops for the restore`);
-  await scale(docker, service.ID, 0, replicas);
-  try {
-    await tasksGone(docker, service.ID, signal);
-    return await work(signal);
-  } finally {
-    await scale(docker, service.ID, replicas);
-    report(`${site}: starts again`);
-    // Whether it does is told by `terrace status`: the data is in its place.
-    await converge(docker, service.ID, 120_000, AbortSignal.timeout(150_000)).catch(() => undefined);
-  }
-}
-
-/** On a service that is stopped for a restore: how many tasks it is to have again. */
-const REPLICAS = "terrace.restore.replicas";
-
-async function scale(docker: Dockerode, id: string, replicas: number, after?: number): Promise<void> {
-  const change = ({ Spec }: RawService) => {
-    const { [REPLICAS]: _noted, ...labels } = Spec.Labels ?? {};
-    const Labels = after === undefined ? labels : { ...labels, [REPLICAS]: String(after) };
-    return { ...Spec, Labels, Mode: { Replicated: { Replicas: replicas } } };
-  };
-  await changeObject(docker, `/services/${id}`, change);
-}
-
-async function tasksGone(docker: Dockerode, service: string, signal: AbortSignal): Promise<void> {
-  for (let round = 0; round < 200; round++) {
-    const tasks = await get<RawTask[]>(docker, "/tasks", { filters: { service: [service] } });
-    if (!tasks.some(({ Status }) => /^(running|starting|preparing|ready)$/.test(Status.State))) return;
-    signal.throwIfAborted();
-    await new Promise((resolve) => setTimeout(resolve, 300));
-  }
-  throw new TerraceError(
-    "TERRACE_RESTORE_FAILED",
-    "the site's tasks did not stop within a minute; nothing was changed",
-  );
 }
 
 export function repositoryFault(site: string, { reason, says }: Verdict): TerraceError {

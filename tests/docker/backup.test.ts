@@ -5,6 +5,7 @@ import { armor, Decrypter, generateX25519Identity, identityToRecipient } from "a
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { appSite, writeApp } from "../support/app.ts";
+import { inContainer } from "../support/containers.ts";
 import { damage } from "../support/packs.ts";
 import { Workspace } from "../support/workspace.ts";
 
@@ -96,6 +97,43 @@ test("the agent runs what is due, one thing at a time", async () => {
   expect((await workspace.up("clock")).code).toBe(0);
 });
 
+test("a site that a killed restore left stopped starts again by itself, with its data", async () => {
+  const killed = workspace.start("restore", "notes", "--no-safety", "--yes");
+  await expect.poll(killed.written, { timeout: 120_000, interval: 20 }).toContain("notes: stops for the restore");
+  killed.child.kill("SIGKILL");
+  await killed.ended;
+  const back = ({ status }: { status: number }) => status === 200;
+  expect((await workspace.visitor.until("notes", "/get", back, 180_000)).body).toMatch(/^(spoiled|kept)$/);
+  const { stdout } = await workspace.run("status", "notes", "--json");
+  expect(JSON.parse(stdout)).toMatchObject({ sites: [{ tasks: { running: 1, wanted: 1 } }] });
+  expect(await filesOf("notes")).toEqual(["note"]);
+});
+
+test("a connection that is gone during a restore leaves no site stopped", async () => {
+  const cut = workspace.start("restore", "notes", "--no-safety", "--yes");
+  await expect.poll(cut.written, { timeout: 120_000, interval: 20 }).toContain("notes: stops for the restore");
+  cut.child.kill("SIGHUP");
+  const { code, all } = await cut.ended;
+  expect(all).toContain("notes: starts again");
+  expect(code).not.toBe(0);
+  expect((await workspace.visitor.until("notes", "/get", ({ status }) => status === 200)).status).toBe(200);
+  expect(await filesOf("notes")).toEqual(["note"]);
+});
+
+test("a site that does not come up on what was restored is told", async () => {
+  await workspace.visitor.get("notes", "/set/crash");
+  expect((await workspace.run("backup", "run", "notes", "--accept")).code).toBe(0);
+  await workspace.visitor.get("notes", "/set/well");
+  const { code, all } = await workspace.run("restore", "notes", "--yes");
+  expect(all).toMatch(/notes does not come up on what was restored: .*code 7.*\(TERRACE_SITE_DOWN\)/);
+  expect(all).toContain("cannot open the letters");
+  expect(code).toBe(1);
+  const [, before = ""] = /terrace restore notes --at (\S+)/.exec(all) ?? [];
+  expect((await workspace.run("restore", "notes", "--at", before, "--no-safety", "--yes")).code).toBe(0);
+  expect((await workspace.visitor.until("notes", "/get", ({ status }) => status === 200)).body).toBe("well");
+  expect((await workspace.run("backup", "run", "notes")).code).toBe(0);
+});
+
 test("what there is no backup of is not restored", async () => {
   const cases: [string[], string][] = [
     [["notes", "--at", "2020-01-01"], "notes has no backup 2020-01-01 (TERRACE_NO_BACKUP)"],
@@ -145,6 +183,13 @@ test("the key is given out sealed; after its rotation another one opens the repo
   const run = await workspace.run("backup", "run", "www");
   expect(run.code, run.all).toBe(0);
 });
+
+/** What is in the volume of a site's program. */
+async function filesOf(site: string): Promise<string[]> {
+  const container = await workspace.cluster.container(workspace.cluster.web(site));
+  const { output } = await inContainer(container, ["ls", "-A", "/data"]);
+  return output.split(/\s+/).filter((name) => name !== "");
+}
 
 async function exportKey(identity: string): Promise<string> {
   const { stdout, code } = await workspace.run("backup", "key", "export", "--to", await identityToRecipient(identity));

@@ -61,6 +61,12 @@ test("a key that is sealed, or a file without one, is refused before the cluster
   });
   expect(await refused("sealed.age", at("key.txt"))).toMatchObject({ code: "TERRACE_BACKUP_KEY" });
   expect(await refused("none.txt")).toMatchObject({ why: "it is empty" });
+  await writeFile(at("identity.txt"), "# created: 2026-11-20\n# public key: age1x\nAGE-SECRET-KEY-1X\n");
+  expect(await refused("identity.txt")).toMatchObject({ why: expect.stringMatching(/private key of age/) });
+  await writeFile(at("binary.age"), "age-encryption.org/v1\n-> X25519 x\n");
+  expect(await refused("binary.age")).toMatchObject({ why: expect.stringMatching(/sealed/) });
+  await writeFile(at("lines.txt"), "one\ntwo\n");
+  expect(await refused("lines.txt")).toMatchObject({ why: "a password is one line" });
   expect((await readKey(at("plain.txt"), undefined)).reveal()).toBe("the-password");
 });
 
