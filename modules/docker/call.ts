@@ -54,7 +54,9 @@ export function isBroken(error: unknown): boolean {
 
 /** One GET call whose answer is not JSON. */
 export async function getBytes(docker: Dockerode, path: string, query: Query = {}): Promise<Buffer> {
-  const stream = await dial<AsyncIterable<Buffer>>(docker, { path, method: "GET", isStream: true }, query);
+  // The log of a node that is out of reach may never come to its end.
+  const abortSignal = AbortSignal.timeout(callLimit());
+  const stream = await dial<AsyncIterable<Buffer>>(docker, { path, method: "GET", isStream: true, abortSignal }, query);
   const pieces: Buffer[] = [];
   for await (const piece of stream) pieces.push(piece);
   return Buffer.concat(pieces);
@@ -73,7 +75,7 @@ export function call<T>(
 
 function dial<T>(
   docker: Dockerode,
-  request: { path: string; method: string; isStream?: boolean },
+  request: { path: string; method: string; isStream?: boolean; abortSignal?: AbortSignal },
   query: Query,
   body: object = {},
 ): Promise<T> {

@@ -7,6 +7,7 @@ import { changeObject } from "./change.ts";
 import { demultiplex, type RawTask } from "./converge.ts";
 import { destroyObject } from "./destroy.ts";
 import { isOver } from "./read.ts";
+import { ServiceWatch } from "./watch.ts";
 
 /** One container that runs to its end, as plain data. */
 export interface JobSpec {
@@ -79,27 +80,47 @@ const LISTEN = 2000;
 /** How long a job may wait for a node, in ms. */
 const PENDING_LIMIT = 60_000;
 const STOP_LIMIT = 60_000;
+/** How long the result of a job that has ended is waited for, in ms. */
+const LOG_LIMIT = 30_000;
+/** The same where there is hardly one. */
+const LOG_LATE = 750;
+/** The exit code of a program that was killed. */
+const KILLED = 137;
+/** Between two looks at the nodes, in ms, and how long one may be down with a job on it. */
+const NODES_READ = 10_000;
+const NODE_LIMIT = 60_000;
 const JOB_LABEL = "terrace.job";
 
 /** Runs a job to its end and removes it, whatever happens. One of the same name that an earlier run left is removed first. */
 export async function runJob(docker: Dockerode, spec: JobSpec, watch: JobWatch): Promise<JobEnd> {
   watch.signal.throwIfAborted();
   await removeJob(docker, spec.name);
-  const { ID } = await call<{ ID: string }>(docker, "POST", "/services/create", {}, bodyOf(spec));
+  let id: string | undefined;
+  let end: JobEnd | undefined;
   try {
-    return await watchJob(docker, ID, watch);
+    ({ ID: id } = await call<{ ID: string }>(docker, "POST", "/services/create", {}, bodyOf(spec)));
+    end = await watchJob(docker, id, spec, watch);
+    return end;
   } finally {
-    await removeJob(docker, spec.name);
+    await removeJob(docker, spec.name, id).catch((error: Error) => {
+      // What it did is done.
+      if (end === undefined) throw error;
+      watch.progress(`its job could not be removed, which the next run does: ${error.message}`);
+    });
   }
 }
 
-/** Removes a job and waits for its container to be gone; does nothing where there is none. */
-export async function removeJob(docker: Dockerode, name: string): Promise<void> {
+/**
+ * Removes a job and waits for its container to be gone; does nothing where there is none.
+ *
+ * @param only the id of its service, where one that somebody else made meanwhile is to be let be
+ */
+export async function removeJob(docker: Dockerode, name: string, only?: string): Promise<void> {
   const services = await get<{ ID: string; Spec: { Name: string } }[]>(docker, "/services", {
     filters: { name: [name] },
   });
   const found = services.find(({ Spec }) => Spec.Name === name);
-  if (found === undefined) return;
+  if (found === undefined || found.ID !== (only ?? found.ID)) return;
   await stop(docker, found.ID);
   await destroyObject(docker, { kind: "service", name, id: found.ID }, AbortSignal.timeout(STOP_LIMIT));
   const until = Date.now() + STOP_LIMIT;
@@ -123,15 +144,19 @@ async function stop(docker: Dockerode, id: string): Promise<void> {
   }
 }
 
-async function watchJob(docker: Dockerode, id: string, watch: JobWatch): Promise<JobEnd> {
+async function watchJob(docker: Dockerode, id: string, spec: JobSpec, watch: JobWatch): Promise<JobEnd> {
   const started = Date.now();
   const told = new Set<string>();
+  const nodes = lostNodes(docker);
   for (let listened = started; ; ) {
     watch.signal.throwIfAborted();
     const tasks = await get<RawTask[]>(docker, "/tasks", { filters: { service: [id] } });
     const [task] = tasks.toSorted((a, b) => b.CreatedAt.localeCompare(a.CreatedAt));
     if (task !== undefined && isOver(task.Status.State)) {
-      return endOf(docker, task, watch, told);
+      return endOf(docker, task, spec, watch, told);
+    }
+    if (await nodes.lost(task?.NodeID)) {
+      return { code: undefined, fault: "the node that it runs on is down", result: undefined, words: [] };
     }
     const waiting = task === undefined || /^(new|pending)$/.test(task.Status.State);
     if (waiting && Date.now() - started > PENDING_LIMIT) {
@@ -151,22 +176,55 @@ async function watchJob(docker: Dockerode, id: string, watch: JobWatch): Promise
   }
 }
 
-async function endOf(docker: Dockerode, task: RawTask, watch: JobWatch, told: Set<string>): Promise<JobEnd> {
+/** Whether a node has been down for a while. Its task says that it runs for as long as the node does not come back: hours, or for ever. */
+function lostNodes(docker: Dockerode): { lost(node: string | undefined): Promise<boolean> } {
+  const watch = new ServiceWatch(docker);
+  let [read, since] = [performance.now(), undefined as number | undefined];
+  return {
+    async lost(node) {
+      const now = performance.now();
+      if (node === undefined || now - read < NODES_READ) return false;
+      read = now;
+      if (!(await watch.lostNodes()).has(node)) since = undefined;
+      else since ??= now;
+      return since !== undefined && now - since > NODE_LIMIT;
+    },
+  };
+}
+
+async function endOf(
+  docker: Dockerode,
+  task: RawTask,
+  spec: JobSpec,
+  watch: JobWatch,
+  told: Set<string>,
+): Promise<JobEnd> {
   const { State, Err, ContainerStatus } = task.Status;
   const ran = ContainerStatus?.ContainerID !== undefined && ContainerStatus.ContainerID !== "" && State !== "rejected";
   const code = ran ? (ContainerStatus?.ExitCode ?? 0) : undefined;
   let lines: string[] = [];
-  // The log of a task that has just ended can be a moment late.
-  for (let attempt = 0; ran && attempt < 8; attempt++) {
+  // The log of a task that has just ended can be late, and a node that has just come back has none for a while. A job that was
+  // killed has said nothing, and a program of the image's own never does.
+  const until = Date.now() + (spec.command === undefined && code !== KILLED ? LOG_LIMIT : LOG_LATE);
+  while (ran) {
     lines = await log(docker, task, { stdout: true, stderr: false, tail: "200" });
-    if (lines.some((line) => line.startsWith(RESULT)) || attempt > 2) break;
-    await sleep(POLL);
+    if (lines.some((line) => resultOf(line) !== undefined) || Date.now() > until) break;
+    await sleep(POLL, undefined, { signal: watch.signal });
   }
   const words = ran ? await log(docker, task, { stdout: false, stderr: true, tail: "30" }) : [];
   for (const line of lines) if (line.startsWith(PROGRESS)) tellOnce(line, watch, told);
-  const last = lines.findLast((line) => line.startsWith(RESULT));
-  const result = last === undefined ? undefined : (JSON.parse(last.slice(RESULT.length)) as Record<string, unknown>);
+  const result = lines.map(resultOf).findLast((each) => each !== undefined);
   return { code, fault: State === "complete" ? undefined : Err, result, words };
+}
+
+/** A line that was cut off is none. */
+function resultOf(line: string): Record<string, unknown> | undefined {
+  if (!line.startsWith(RESULT)) return undefined;
+  try {
+    return JSON.parse(line.slice(RESULT.length)) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
 }
 
 const RESULT = "terrace-result ";

@@ -9,6 +9,7 @@ import {
   isDue,
   isFollowingDue,
   JOB_ACTION,
+  lastRun,
   repositoryJob,
   SCHEDULED,
   type ScheduledAction,
@@ -116,13 +117,18 @@ export function dueWork(list: BackupList, { histories }: BackupState, now: Date)
   const of = (action: Work["action"], due: Test): Work[] =>
     list.sites.flatMap((entry) => {
       const history = histories.get(entry.site)?.history;
-      return history !== undefined && due(entry, history) ? [{ entry, action }] : [];
+      return history !== undefined && isFilled(history) && due(entry, history) ? [{ entry, action }] : [];
     });
   const [backups, ...others] = SCHEDULED.map((action) =>
     of(action, (entry, history) => isDue(entry, list, action, history, now)),
   );
   const following = FOLLOWING.map((action) => of(action, (_, history) => isFollowingDue(list, action, history, now)));
   return [backups ?? [], ...following, ...others].flat();
+}
+
+/** A copy that waits for its data holds nothing yet that is worth a backup. */
+function isFilled(history: BackupHistory): boolean {
+  return history.copyOf === undefined || lastRun(history, "restore", true) !== undefined;
 }
 
 /** From its first sight on a site is looked after: what comes due from now on is missed where it does not happen. */

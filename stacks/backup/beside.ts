@@ -61,10 +61,10 @@ export function restoreBeside(
       entry: { ...session.entry, site: name },
       history: history ?? emptyHistory(name, new Date()),
     };
-    const run = await recorded(copy, "restore", async () => ({
-      backup: from.backup,
-      fault: (await restore(readingPlace(session, fromCopy), from, what, into)).fault,
-    }));
+    const run = await recorded(copy, "restore", async () => {
+      const { fault } = await restore(readingPlace(session, fromCopy), from, what, into);
+      return { backup: from.backup, fault };
+    });
     if (!run.ok) throw restoreFault(name, run, undefined);
   });
 }

@@ -3,9 +3,9 @@ import { TerraceError } from "../../modules/core/errors.ts";
 import { formatMinute } from "../../modules/core/time.ts";
 import { get } from "../../modules/docker/index.ts";
 import { mapLimit } from "../limit.ts";
-import { emptyHistory, readBackups, readLiveSite, requireList } from "./cluster.ts";
-import { restoreSite } from "./restore.ts";
-import type { BackupContext } from "./run.ts";
+import { readBackups, readLiveSite, requireList } from "./cluster.ts";
+import { restoreWithin } from "./restore.ts";
+import { type BackupContext, withSite } from "./run.ts";
 
 /** What became of one site of a cluster that was lost. */
 export interface Recovered {
@@ -46,27 +46,28 @@ async function recoverSite(context: BackupContext, entry: BackupEntry, request: 
   const { site } = entry;
   const told = { site, backup: undefined, fault: undefined };
   if (!hasData(entry)) return { ...told, state: "no-data", says: "all of it comes from the checkout" };
-  // Read anew for each site: others may take long, and somebody else may have put this one back meanwhile.
-  const state = await readBackups(context.docker, context.platform);
-  const recovery = recoveryOf(entry, state.histories.get(site)?.history ?? emptyHistory(site, new Date()));
-  if (recovery.kind === "restored") {
-    return { ...told, state: "kept", says: `was put back before, from the backup ${recovery.run.backup}` };
-  }
-  if (recovery.kind !== "restore") return { ...told, state: "kept", says: "has lived on here, and been backed up" };
-  await requirePlace(context, entry);
-  const { from, safety } = await restoreSite(context, {
-    site,
-    at: request.at,
-    until: recovery.until,
-    volume: undefined,
-    path: undefined,
-    database: false,
-    safety: request.safety,
+  // Decided by who alone has the site: others may take long, and somebody else may have put this one back meanwhile.
+  return withSite(context, site, async (session): Promise<Recovered> => {
+    const recovery = recoveryOf(session.entry, session.history);
+    if (recovery.kind === "restored") {
+      return { ...told, state: "kept", says: `was put back before, from the backup ${recovery.run.backup}` };
+    }
+    if (recovery.kind !== "restore") return { ...told, state: "kept", says: "has lived on here, and been backed up" };
+    await requirePlace(context, entry);
+    const { from, safety } = await restoreWithin(session, {
+      site,
+      at: request.at,
+      until: recovery.until,
+      volume: undefined,
+      path: undefined,
+      database: false,
+      safety: request.safety,
+    });
+    const before = safety === undefined ? "" : `; what was here before is in ${safety}`;
+    const says = `as it was at ${formatMinute(from.time)} UTC${before}`;
+    context.report(`${site}: restored, ${says}`);
+    return { ...told, state: "restored", backup: from.backup, says };
   });
-  const before = safety === undefined ? "" : `; what was here before is in ${safety}`;
-  const says = `as it was at ${formatMinute(from.time)} UTC${before}`;
-  context.report(`${site}: restored, ${says}`);
-  return { ...told, state: "restored", backup: from.backup, says };
 }
 
 /** Whether no site could be read for want of the right key: then nothing but that is to be told. */

@@ -60,22 +60,25 @@ export function listBackups(context: BackupContext, site: string, fromCopy: bool
  * @throws TerraceError `TERRACE_NO_DATA`, `TERRACE_NO_BACKUP`, `TERRACE_RESTORE_FAILED`
  */
 export function restoreSite(context: BackupContext, request: RestoreRequest): Promise<Restored> {
-  return withSite(context, request.site, async (session) => {
-    requireData(session.entry);
-    const place = readingPlace(session, request.fromCopy === true);
-    const from = await choose(place, request);
-    const what = whatToRestore(session, request, from);
-    const safety = request.safety ? await safetyBackup(session) : undefined;
-    const partial = request.volume !== undefined || request.path !== undefined || request.database;
-    let down: Fault | undefined;
-    const run = await recorded(session, "restore", async () => {
-      const end = await restore(place, from, what, originalOf(session));
-      down = end.down;
-      return { backup: from.backup, ...(partial ? { partial } : {}), fault: end.fault };
-    });
-    if (!run.ok) throw restoreFault(request.site, run, safety);
-    return { site: request.site, from, safety, run, ...downOf(down) };
+  return withSite(context, request.site, (session) => restoreWithin(session, request));
+}
+
+/** The same by who has the site already. */
+export async function restoreWithin(session: Session, request: RestoreRequest): Promise<Restored> {
+  requireData(session.entry);
+  const place = readingPlace(session, request.fromCopy === true);
+  const from = await choose(place, request);
+  const what = whatToRestore(session, request, from);
+  const safety = request.safety ? await safetyBackup(session) : undefined;
+  const partial = request.volume !== undefined || request.path !== undefined || request.database;
+  let down: Fault | undefined;
+  const run = await recorded(session, "restore", async () => {
+    const end = await restore(place, from, what, originalOf(session));
+    down = end.down;
+    return { backup: from.backup, ...(partial ? { partial } : {}), fault: end.fault };
   });
+  if (!run.ok) throw restoreFault(request.site, run, safety);
+  return { site: request.site, from, safety, run, ...downOf(down) };
 }
 
 function downOf(fault: Fault | undefined): Pick<Restored, "down"> {
@@ -241,10 +244,6 @@ export async function restore(
   const there = { ...session, constraints: into.constraints };
   const step = (name: RestoreAsk["step"]) =>
     restoreJob(there, { step: name, snapshot: from.files, volumes: what.volumes, mounts, path: what.path });
-  if (what.volumes.length > 0) {
-    const { fault } = await job(session, step("fetch"), list.repository);
-    if (fault !== undefined) return { fault, down: undefined };
-  }
   // What was fetched lies in the live volumes. Once the run is stopped, or has no lock, it has 2 minutes for that.
   const sweep = async () => {
     const fresh = { ...session, context: { ...context, signal: AbortSignal.timeout(120_000) } };
@@ -268,6 +267,12 @@ export async function restore(
     return what.database ? { ...fault, says: `${fault.says}; its database is as the backup has it already` } : fault;
   };
   try {
+    const fetched = what.volumes.length > 0 ? await job(session, step("fetch"), list.repository) : undefined;
+    if (fetched?.fault !== undefined) {
+      // One that was killed had no time for that.
+      if (fetched.fault.reason === "killed") await sweep();
+      return { fault: fetched.fault, down: undefined };
+    }
     const { value, down } = await withoutTasks(context, into.site, work);
     return { fault: value, down };
   } catch (error) {

@@ -195,6 +195,8 @@ export async function recorded(
     return { fault: { reason: read ?? "failed", says: error.message } satisfies Verdict };
   });
   const ended = new Date().toISOString();
+  // Who has lost the site's lock has no say in its history any more.
+  if (session.context.signal.reason?.code === "TERRACE_LOCK_LOST") throw session.context.signal.reason;
   const failed = fault === undefined ? {} : { reason: fault.reason, says: fault.says };
   const run: BackupRun = { action, began, ended, ok: fault === undefined, ...about, ...found, ...failed };
   session.history = addRun(session.history, run);
@@ -293,7 +295,7 @@ export async function job(
   let end: JobEnd = await runJob(context.docker, spec, watch);
   if (create && target?.kind === "local" && /bind source path does not exist/.test(end.fault ?? "")) {
     const { code, fault, words } = await runJob(context.docker, folderJob(spec, target.path), watch);
-    if (code !== 0) {
+    if (code !== 0 || fault !== undefined) {
       const why = fault ?? words.at(-1) ?? `mkdir ended with ${code}`;
       return {
         result: {},

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { appSite, writeApp } from "../support/app.ts";
 import { inContainer } from "../support/containers.ts";
+import { FaultySocket } from "../support/faulty-socket.ts";
 import { damage } from "../support/packs.ts";
 import { Workspace } from "../support/workspace.ts";
 
@@ -132,6 +133,25 @@ test("a site that does not come up on what was restored is told", async () => {
   expect((await workspace.run("restore", "notes", "--at", before, "--no-safety", "--yes")).code).toBe(0);
   expect((await workspace.visitor.until("notes", "/get", ({ status }) => status === 200)).body).toBe("well");
   expect((await workspace.run("backup", "run", "notes")).code).toBe(0);
+});
+
+test("a job that has ended and whose log comes late is waited for", async () => {
+  const socket = await new FaultySocket().listen();
+  let first: number | undefined;
+  socket.refused = (call) => {
+    if (!call.endsWith("/logs")) return false;
+    first ??= Date.now();
+    return Date.now() < first + 4000;
+  };
+  workspace.env = { DOCKER_HOST: `unix://${socket.path}` };
+  try {
+    const { code, all } = await workspace.run("backup", "run", "notes");
+    expect(code, all).toBe(0);
+    expect(first).toBeDefined();
+  } finally {
+    workspace.env = {};
+    await socket.close();
+  }
 });
 
 test("what there is no backup of is not restored", async () => {

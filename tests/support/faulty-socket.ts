@@ -27,6 +27,8 @@ export class FaultySocket {
   answers: string[] = [];
   /** The call that met the fault. */
   met: string | undefined;
+  /** Calls whose connection breaks for as long as this says so, counted or not. */
+  refused: Counted = () => false;
   #at = 0;
   #counted: Counted = EVERY;
   #fault: Fault = "before";
@@ -69,7 +71,7 @@ export class FaultySocket {
     const { method = "GET", url = "/", headers } = incoming;
     const name = `${method} ${url.replace(/^\/v[\d.]+/, "").replace(/\?.*/, "")}`;
     const fault = this.#faultOf(name);
-    if (fault === "before") {
+    if (fault === "before" || this.refused(name)) {
       incoming.socket.destroy();
       return;
     }

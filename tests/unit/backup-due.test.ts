@@ -56,6 +56,20 @@ function run(action: BackupRun["action"], began: string, ok = true, more: Partia
   return { action, began: from.toISOString(), ended, ok, ...(ok ? {} : { reason: "full", says: "no space" }), ...more };
 }
 
+test("a copy that waits for its data is not backed up", () => {
+  const now = at("28T12:00");
+  const due = (about: Partial<BackupHistory>) =>
+    dueWork(
+      list(),
+      { list: list(), histories: new Map([["gejiu", { id: "", history: { ...history(), ...about } }]]) },
+      now,
+    ).map(({ action }) => action);
+  expect(due({})).toContain("backup");
+  expect(due({ copyOf: "mengzi" })).toEqual([]);
+  expect(due({ copyOf: "mengzi", runs: [run("restore", "27T08:00", false)] })).toEqual([]);
+  expect(due({ copyOf: "mengzi", runs: [run("restore", "27T08:00")] })).toContain("backup");
+});
+
 const history = (...runs: BackupRun[]): BackupHistory => ({
   site: "gejiu",
   since: at("01T00:00").toISOString(),
