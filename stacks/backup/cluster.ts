@@ -22,6 +22,8 @@ const HISTORY = "terrace.backup.history";
 const HISTORY_SITE = "terrace.backup.site";
 /** On the secrets that the places ask for: the name by which platform.yaml calls them. */
 export const CREDENTIAL = "terrace.backup.credential";
+/** Where they are named. */
+export const CREDENTIALS_KEY = "platform.yaml, backup.credentials";
 
 /** What one bulk read says of a platform's backups. */
 export interface BackupState {
