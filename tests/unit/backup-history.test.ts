@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import {
   addRun,
   type BackupHistory,
+  type BackupList,
   type BackupRun,
   chooseBackup,
   foreignUntil,
@@ -12,6 +13,7 @@ import {
   recoveryOf,
   storedBackups,
 } from "../../modules/backup/index.ts";
+import { requireEntry } from "../../stacks/backup/cluster.ts";
 import { lacksKey } from "../../stacks/backup/recover.ts";
 import { repositoryFault } from "../../stacks/backup/restore.ts";
 
@@ -192,4 +194,17 @@ test("a killed proof is remembered by the note that it left, which no other run 
     ok: false,
     reason: "killed",
   });
+});
+
+test("a site that is backed up no more is refused with the ways to what is stored of it", () => {
+  const sites = [{ site: "gejiu" }];
+  expect(() => requireEntry({ sites } as BackupList, "old")).toThrow(
+    expect.objectContaining({
+      code: "TERRACE_NOT_BACKED_UP",
+      why: expect.stringContaining("are: gejiu; "),
+      next: expect.stringMatching(
+        /bring the file back, then `terrace up`; or .* restic: docs\/guides\/backup.md, By hand$/,
+      ),
+    }),
+  );
 });
