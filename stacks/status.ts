@@ -164,7 +164,9 @@ async function siteStatus(
     http: answer.status,
     time: answer.time,
     certificateUntil: answer.certificateUntil,
-    error: answer.error ?? (database === false ? "its database does not run: terrace logs --database" : undefined),
+    error:
+      answer.error ??
+      (database === false ? `its database does not run: terrace logs ${site.name} --database` : undefined),
     tasks,
     database,
     revision: image?.split("@")[0]?.split(":").at(-1),

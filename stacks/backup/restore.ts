@@ -137,6 +137,10 @@ function whatToRestore(session: Session, request: RestoreRequest, from: StoredBa
   if (database && !hasDatabase) {
     throw new TerraceError("TERRACE_NO_BACKUP", `there is no dump of a database of ${site} to restore`, {
       why: live.database === undefined ? "the site has no database" : `the backup ${from.backup} holds none`,
+      next:
+        live.database === undefined
+          ? `where its file names one: terrace up ${site}, then run this again; else leave --database out`
+          : `another one may hold it: ${listing(site, request.fromCopy)}`,
     });
   }
   if (database) return { volumes: [], path: "", database };
@@ -314,6 +318,7 @@ async function tasksGone(docker: Dockerode, service: string, signal: AbortSignal
   throw new TerraceError(
     "TERRACE_RESTORE_FAILED",
     "the site's tasks did not stop within a minute; nothing was changed",
+    { next: "run this again, for they may have stopped by then; `docker service ps` shows on which node they are" },
   );
 }
 
