@@ -1,5 +1,5 @@
-import type { ExitCode } from "../modules/core/errors.ts";
-import { type Command, type Input, OPTION } from "./cli/command.ts";
+import { EXIT, type ExitCode, TerraceError } from "../modules/core/errors.ts";
+import { type Command, type Input, isPlanFile, OPTION, text } from "./cli/command.ts";
 
 export const apply: Command = {
   name: "apply",
@@ -14,8 +14,8 @@ export const apply: Command = {
     { line: "terrace apply review.plan", says: "just what was reviewed, or nothing" },
   ],
   async run(input) {
-    const [first] = input.arguments;
-    return first !== undefined && /[./]/.test(first) ? applyFile(first, input) : deploy("apply", input);
+    const file = input.arguments.find(isPlanFile);
+    return file === undefined ? deploy("apply", input) : applyFile(file, input);
   },
 };
 
@@ -26,8 +26,9 @@ export async function deploy(name: string, input: Input, quiet = false): Promise
   return carry(await replan(), input, { reason: [name, ...input.arguments].join(" "), quiet, replan });
 }
 
-/** Carries a reviewed plan out where it would do exactly what it says; site names have no dots, so a name with one is a file's. */
+/** Carries a reviewed plan out where it would do exactly what it says. */
 async function applyFile(path: string, input: Input): Promise<ExitCode> {
+  refuseBeside(path, input);
   const [{ prepare }, { carry }, { parsePlanFile, requireSame }, { readText }] = await Promise.all([
     import("./cli/prepare.ts"),
     import("./cli/carry.ts"),
@@ -43,4 +44,20 @@ async function applyFile(path: string, input: Input): Promise<ExitCode> {
     return prepared;
   };
   return carry(await replan(), request, { reason: `apply ${path}`, replan });
+}
+
+/** Which sites, environment and day are meant, the file says. */
+function refuseBeside(path: string, input: Input): void {
+  const options = [
+    ["env", "--env"],
+    ["asOf", "--as-of"],
+  ] as const;
+  const option = options.find(([name]) => text(input, name) !== undefined)?.[1];
+  const other = input.arguments.find((each) => each !== path) ?? option ?? input.arguments[1];
+  if (other === undefined) return;
+  throw new TerraceError("TERRACE_USAGE", `${other} does not go with the plan file ${path}`, {
+    why: "the file says which sites, which environment and which day it is for",
+    next: `terrace apply ${path}; for another choice make another plan: terrace plan -o FILE`,
+    exitCode: EXIT.usage,
+  });
 }

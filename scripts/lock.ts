@@ -20,12 +20,14 @@ export const lock: Command = {
     { line: "terrace lock --break site-finance", says: "take the lock of one site away" },
   ],
   async run(input) {
+    if (flag(input, "force") && text(input, "break") === undefined)
+      throw new TerraceError("TERRACE_USAGE", "--force needs --break and a scope", { exitCode: EXIT.usage });
     const [{ openWorkspace }, { connectTo }, { listLocks }] = await Promise.all([
       import("./cli/workspace.ts"),
       import("./cli/engine.ts"),
       import("../modules/engine/index.ts"),
     ]);
-    const workspace = await openWorkspace(input);
+    const workspace = await openWorkspace(input, "platform");
     const docker = await connectTo(workspace);
     const platform = workspace.platform.name;
     const locks = await listLocks(docker, platform);

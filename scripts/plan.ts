@@ -1,7 +1,8 @@
-import { EXIT } from "../modules/core/errors.ts";
+import { dirname } from "node:path";
+import { EXIT, TerraceError } from "../modules/core/errors.ts";
 import type { Plan } from "../stacks/model.ts";
 import type { PlanFile } from "../stacks/plan-file.ts";
-import { type Command, flag, type Input, OPTION, text } from "./cli/command.ts";
+import { type Command, flag, type Input, isPlanFile, OPTION, text } from "./cli/command.ts";
 import { print, printFaults, printJson } from "./cli/output.ts";
 
 export const plan: Command = {
@@ -29,7 +30,8 @@ export const plan: Command = {
     const file = text(input, "output");
     if (file !== undefined)
       await write(file, made, { only: input.arguments, env: text(input, "env"), date: workspace.date });
-    await show(made, input, ["terrace apply", ...(file === undefined ? input.arguments : [file])].join(" "));
+    const what = file === undefined ? input.arguments : [asFile(file)];
+    await show(made, input, ["terrace apply", ...what].join(" "));
     printFaults(made.sites.map(({ site, fault }) => ({ site: site.name, fault })));
     if (made.sites.some(({ fault }) => fault !== undefined)) return EXIT.failed;
     return !isEmpty(made) && flag(input, "detailedExitcode") ? EXIT.changes : EXIT.done;
@@ -54,5 +56,19 @@ async function write(path: string, plan: Plan, request: PlanFile["request"]): Pr
     import("node:fs/promises"),
     import("../stacks/plan-file.ts"),
   ]);
-  await writeFile(path, `${JSON.stringify(toPlanFile(plan, request, new Date()), null, 1)}\n`);
+  const text = `${JSON.stringify(toPlanFile(plan, request, new Date()), null, 1)}\n`;
+  await writeFile(path, text).catch((error: NodeJS.ErrnoException) => {
+    const folder = dirname(path);
+    const missing = error.code === "ENOENT";
+    throw new TerraceError("TERRACE_USAGE", `the plan cannot be written to ${path}`, {
+      why: missing ? `there is no folder ${folder}` : error.message,
+      next: missing ? `mkdir -p ${folder}, then run this again` : "name another file with --output",
+      exitCode: EXIT.usage,
+    });
+  });
+}
+
+/** Apply takes a bare word for a site. */
+function asFile(path: string): string {
+  return isPlanFile(path) ? path : `./${path}`;
 }

@@ -4,6 +4,7 @@ import { formatMinute } from "../modules/core/time.ts";
 import type { Restored } from "../stacks/backup/restore.ts";
 import { type Command, flag, type Input, OPTION, text } from "./cli/command.ts";
 import { note, print, printError, printJson } from "./cli/output.ts";
+import { givenOf, usage } from "./restore/usage.ts";
 
 export const restore: Command = {
   name: "restore",
@@ -13,7 +14,10 @@ export const restore: Command = {
   arguments: [{ name: "site", required: false, says: "the site; none with --all" }],
   options: [
     OPTION.env,
-    { flags: "--at <backup>", says: "a backup's id, a snapshot's, or a time: the last one until then" },
+    {
+      flags: "--at <backup>",
+      says: "a backup's id or its beginning, a snapshot's, or a time: the last one until then",
+    },
     { flags: "--volume <name>", says: "only this volume" },
     { flags: "--path <path>", says: "only this file or folder within the volume" },
     { flags: "--database", says: "only the database" },
@@ -43,7 +47,7 @@ export const restore: Command = {
   ],
   async run(input) {
     if (flag(input, "all")) return (await import("./restore/all.ts")).restoreAll(input);
-    requireSite(input);
+    refuseStray(input);
     if (text(input, "files") !== undefined) return (await import("./restore/files.ts")).restoreFilesTo(input);
     if (text(input, "as") !== undefined) return (await import("./restore/beside.ts")).restoreAside(input);
     const [{ backupCommand }, { listBackups, restoreSite }, { agreed }] = await Promise.all([
@@ -85,20 +89,24 @@ function siteDown(site: string, { cause, why, log }: NonNullable<Restored["down"
   });
 }
 
-function requireSite({ arguments: [site], ...input }: Input): void {
-  const stray = ["key", "identity"].find((name) => text({ ...input, arguments: [] }, name) !== undefined);
-  const wrong = site === undefined ? "name a site, or give --all" : stray && `--${stray} belongs to --all`;
-  if (wrong !== undefined) throw new TerraceError("TERRACE_USAGE", wrong, { exitCode: EXIT.usage });
+/** What would do nothing beside what else is given. The other ways to restore refuse what does not go with them. */
+function refuseStray(input: Input): void {
+  if (input.arguments.length === 0) throw usage("name a site, or give --all");
+  const ofAll = givenOf(input, ["key", "identity"], []);
+  if (ofAll !== undefined) throw usage(`${ofAll} belongs to --all`);
+  const parts = givenOf(input, ["volume", "path"], []);
+  const plain = text(input, "files") === undefined && text(input, "as") === undefined;
+  if (plain && flag(input, "list")) {
+    const chosen = givenOf(input, ["at", "volume", "path"], ["database"]);
+    if (chosen !== undefined) throw usage(`--list does not go with ${chosen}: it restores nothing`);
+  }
+  if (plain && flag(input, "database") && parts !== undefined) throw usage(`--database does not go with ${parts}`);
 }
 
 function whatOf(input: Input): string {
-  const path = text(input, "path");
-  const volume = text(input, "volume");
-  if (flag(input, "database") && (path ?? volume) !== undefined) {
-    throw new TerraceError("TERRACE_USAGE", "--database does not go with --volume or --path", { exitCode: EXIT.usage });
-  }
   if (flag(input, "database")) return "the database";
-  return path ?? (volume === undefined ? "all data" : `the volume ${volume}`);
+  const volume = text(input, "volume");
+  return text(input, "path") ?? (volume === undefined ? "all data" : `the volume ${volume}`);
 }
 
 async function showList(input: Input, backups: StoredBackup[]): Promise<0> {

@@ -13,7 +13,7 @@ export const status: Command = {
   name: "status",
   summary: "Show every site as it is now: state, answer over TLS, certificate, tasks",
   details:
-    "Visits each site through the edge, checked against the platform's root. A site whose data is on the disk of a node is marked with it. Exits with 1 where a site does not do what its file says, or an edge does not answer; where too many managers are lost it says so, and visits the sites all the same.",
+    "Visits each site through the edge, checked against the platform's root. A site whose data is on the disk of a node is marked with it. Exits with 1 where a site does not do what its file says, or has a file with errors, or an edge does not answer; where too many managers are lost it says so, and visits the sites all the same.",
   arguments: [{ name: "sites...", required: false, says: "only these sites; all where none is named" }],
   options: [
     OPTION.env,
@@ -36,14 +36,17 @@ export const status: Command = {
       import("../stacks/edges.ts"),
     ]);
     const only = input.arguments;
-    const workspace = await openWorkspace(input, only);
+    // A broken file keeps nobody from seeing the other sites.
+    const workspace = await openWorkspace(input, only.length === 0 ? "platform" : only);
     const { platform, date } = workspace;
+    const unread = only.length === 0 ? brokenFiles(workspace) : [];
     const sites = workspace.sites.filter(({ name }) => only.length === 0 || only.includes(name));
     const { now, backups, fault } = await look(workspace, { platform, sites, date, edges: edgeAddresses(platform) });
-    if (flag(input, "json")) printJson({ ...now, backups, fault: fault && errorJson(fault) });
-    else await show(now, backups, fault);
+    if (flag(input, "json")) printJson({ ...now, unread, backups, fault: fault && errorJson(fault) });
+    else await show(now, { unread, backups, fault });
     const silent = now.edges.some(({ revision }) => revision === undefined);
-    const good = now.sites.every(({ ok }) => ok) && backups.length === 0 && !silent && fault === undefined;
+    const faults = backups.length + unread.length + (fault === undefined ? 0 : 1);
+    const good = now.sites.every(({ ok }) => ok) && faults === 0 && !silent;
     return good ? EXIT.done : EXIT.failed;
   },
 };
@@ -75,10 +78,14 @@ async function look(workspace: OpenWorkspace, request: Omit<VisitRequest, "root"
   }
 }
 
+/** Files with an error: their sites are neither visited nor counted. */
+function brokenFiles({ problems }: OpenWorkspace): string[] {
+  return [...new Set(problems.filter(({ severity }) => severity === "error").map(({ file }) => file))];
+}
+
 async function show(
   { sites, edges }: PlatformStatus,
-  backups: string[],
-  fault: TerraceError | undefined,
+  { unread, backups, fault }: { unread: string[]; backups: string[]; fault: TerraceError | undefined },
 ): Promise<void> {
   const { table } = await import("./cli/table.ts");
   const bad = sites.filter(({ ok }) => !ok);
@@ -92,9 +99,10 @@ async function show(
     print(`edge ${address}: ${revision === undefined ? "does not answer" : `routes ${revision}`}`);
   print(
     bad.length === 0
-      ? `All ${sites.length} sites answer.`
+      ? `All ${sites.length} ${unread.length === 0 ? "" : "other "}sites answer.`
       : paint.red(`${bad.length} of ${sites.length} sites do not do what their files say.`),
   );
+  for (const file of unread) print(paint.red(`  ${file} has errors: its site was not visited`));
   for (const { site, error } of bad) if (error !== undefined) print(`  ${site}: ${error}`);
   for (const { site, changedByHand } of sites)
     if (changedByHand.length > 0)

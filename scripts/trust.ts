@@ -18,7 +18,7 @@ export const trust: Command = {
       import("./cli/engine.ts"),
       import("../modules/docker/index.ts"),
     ]);
-    const workspace = await openWorkspace(input);
+    const workspace = await openWorkspace(input, "platform");
     const { platform } = workspace;
     const docker = await connectTo(workspace);
     const root = await readRoot(docker, platform.name);

@@ -145,7 +145,12 @@ function siteFault(site: string, stack: string, error: unknown): TerraceError {
     return new TerraceError(code, what, { where, why, next, exitCode, reason, rolledBack, cause: error });
   }
   const why = error instanceof Error ? error.message : String(error);
-  return new TerraceError("TERRACE_SITE_FAILED", `${site} could not be deployed`, { where: stack, why, cause: error });
+  return new TerraceError("TERRACE_SITE_FAILED", `${site} could not be deployed`, {
+    where: stack,
+    why,
+    next: `mend what Docker says, then terrace up ${site}: it goes on where it stopped`,
+    cause: error,
+  });
 }
 
 /** Visits what was changed as a visitor would: through the edge, over TLS, checked against the root. */

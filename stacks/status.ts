@@ -168,7 +168,7 @@ async function siteStatus(
     error:
       stoppedSays(seen?.web.service, site.name) ??
       answer.error ??
-      (database === false ? "its database does not run: terrace logs --database" : undefined),
+      (database === false ? `its database does not run: terrace logs ${site.name} --database` : undefined),
     tasks,
     database,
     revision: image?.split("@")[0]?.split(":").at(-1),

@@ -1,3 +1,5 @@
+import { EXIT, TerraceError } from "../core/errors.ts";
+
 /** A snapshot as restic lists it. */
 export interface Snapshot {
   id: string;
@@ -40,16 +42,42 @@ export function storedBackups(snapshots: Snapshot[]): StoredBackup[] {
 /**
  * The backup that is meant: by its id or its beginning, by the id of its snapshot, or by a time (`2026-11-24`, `2026-11-24T03:00`,
  * UTC where it says nothing else): the last one until then. The newest one where nothing is said. One that failed, or was made before a
- * restore, is meant only where it is named.
+ * restore, is meant only by a whole id.
+ *
+ * @throws TerraceError `TERRACE_USAGE` where the beginning of an id is that of several, or only of such ones
  */
 export function chooseBackup(backups: StoredBackup[], at: string | undefined): StoredBackup | undefined {
-  const regular = backups.filter(({ safety, failed }) => !safety && !failed);
+  const regular = backups.filter(isRegular);
   if (at === undefined || at === "latest") return regular[0];
-  const named = backups.find(
-    ({ backup, files }) => backup === at || (at.length >= 6 && (backup.startsWith(at) || files.startsWith(at))),
+  const whole = backups.find(({ backup, files }) => backup === at || files === at);
+  if (whole !== undefined) return whole;
+  const begun = backups.filter(
+    ({ backup, files }) => at.length >= 6 && (backup.startsWith(at) || files.startsWith(at)),
   );
-  if (named !== undefined) return named;
-  const until = /^\d{4}-\d{2}-\d{2}$/.test(at) ? `${at}T23:59:59Z` : /Z|[+-]\d{2}:\d{2}$/.test(at) ? at : `${at}Z`;
+  if (begun.length > 0) return theOnly(begun, at);
+  if (!/^\d{4}-\d{2}-\d{2}/.test(at)) return undefined;
+  const until = at.length === 10 ? `${at}T23:59:59Z` : /Z|[+-]\d{2}:\d{2}$/.test(at) ? at : `${at}Z`;
   const moment = Date.parse(until);
   return Number.isNaN(moment) ? undefined : regular.find(({ time }) => Date.parse(time) <= moment);
+}
+
+function isRegular({ safety, failed }: StoredBackup): boolean {
+  return !safety && !failed;
+}
+
+/** Of those whose ids begin so, the one to rely on. */
+function theOnly(begun: StoredBackup[], at: string): StoredBackup {
+  const regular = begun.filter(isRegular);
+  const [found, ...others] = regular;
+  if (found !== undefined && others.length === 0) return found;
+  const several = regular.length > 1;
+  const names = (several ? regular : begun).map(({ backup }) => backup);
+  const shown = names.length > 10 ? [...names.slice(0, 10), `and ${names.length - 10} more`] : names;
+  throw new TerraceError("TERRACE_USAGE", `--at ${at} ${several ? "may be several backups" : "is no whole id"}`, {
+    why: several
+      ? `so begin ${shown.join(", ")}`
+      : `a backup that failed, or was made before a restore, is taken by its whole id: ${shown.join(", ")}`,
+    next: "name one of these; or give a time like 2026-11-20, for the last one until then",
+    exitCode: EXIT.usage,
+  });
 }

@@ -5,6 +5,7 @@ import { onePortal } from "../identity/rules.ts";
 import { poolRules } from "../pool/rules.ts";
 import { duplicateRedirect, redirectLoop, redirectToRetired, unreachedRedirect } from "../redirects/rules.ts";
 import { poolMemory, scaleWithoutService } from "../scale/rules.ts";
+import { sharedVariable } from "../secrets/rules.ts";
 import { contentFolder, duplicateName, volumeReplicas } from "../serve/rules.ts";
 import type { Rule } from "./types.ts";
 
@@ -14,6 +15,7 @@ export const rules: readonly Rule[] = [
   onePortal,
   contentFolder,
   duplicateName,
+  sharedVariable,
   volumeReplicas,
   databaseClash,
   databaseVolume,

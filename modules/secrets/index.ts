@@ -9,6 +9,11 @@ export interface SecretSources {
   command: string[] | undefined;
 }
 
+/** The environment variable that a secret's value may come from. */
+export function secretVariable(site: string, name: string): string {
+  return `TERRACE_SECRET_${site.toUpperCase().replaceAll("-", "_")}_${name}`;
+}
+
 const RECIPIENT = "must be a public key like age1..., as `terrace secret keygen` prints it";
 
 const schema = z.strictObject({

@@ -3,7 +3,7 @@ import { chmod, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { EXIT, TerraceError } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";
-import type { SecretSources } from "../secrets/index.ts";
+import { type SecretSources, secretVariable } from "../secrets/index.ts";
 import { dateOf } from "../units/index.ts";
 import { readSealed, type Sealed, sealedFile, writeSealed } from "./age.ts";
 
@@ -18,6 +18,7 @@ const PATIENCE = 120_000;
  * for `-`), the file `secrets/SITE/NAME`, which Git ignores, the encrypted file `secrets/SITE.age`, the command of `platform.yaml`.
  * A line end at the end of a file or of what the command prints is not part of the value.
  *
+ * @param where what names the secrets, for whoever has to mend it
  * @throws TerraceError `TERRACE_SECRET_MISSING` for the first name without a value, and what the sources throw
  */
 export async function readSecrets(
@@ -25,6 +26,7 @@ export async function readSecrets(
   site: string,
   names: readonly string[],
   sources: SecretSources = NONE,
+  where = `site-configs/${site}.yaml`,
 ): Promise<Record<string, Secret>> {
   let sealed: Promise<Map<string, Sealed>> | undefined;
   const entries: [string, Secret][] = [];
@@ -33,18 +35,14 @@ export async function readSecrets(
     const plain = fromEnvironment(site, name) ?? (await fromFile(root, site, name));
     sealed ??= plain === undefined ? readSealed(root, site) : undefined;
     const value = plain ?? (await sealed)?.get(name)?.value ?? (await fromCommand(site, name, sources.command));
-    if (value === undefined) throw missing(site, name);
+    if (value === undefined) throw missing(site, name, where);
     entries.push([name, value]);
   }
   return Object.fromEntries(entries);
 }
 
-function variableOf(site: string, name: string): string {
-  return `TERRACE_SECRET_${site.toUpperCase().replaceAll("-", "_")}_${name}`;
-}
-
 function fromEnvironment(site: string, name: string): Secret | undefined {
-  const value = process.env[variableOf(site, name)];
+  const value = process.env[secretVariable(site, name)];
   return value === undefined || value === "" ? undefined : new Secret(value);
 }
 
@@ -92,10 +90,10 @@ async function fromCommand(site: string, name: string, command: string[] | undef
   });
 }
 
-function missing(site: string, name: string): TerraceError {
+function missing(site: string, name: string, where: string): TerraceError {
   return new TerraceError("TERRACE_SECRET_MISSING", `the secret ${name} of ${site} has no value here`, {
-    where: `site-configs/${site}.yaml`,
-    next: `terrace secret set ${site} ${name}; or put it into the file ${plainFile(site, name)} (git ignores it), or into the variable ${variableOf(site, name)}`,
+    where,
+    next: `terrace secret set ${site} ${name}; or put it into the file ${plainFile(site, name)} (git ignores it), or into the variable ${secretVariable(site, name)}`,
   });
 }
 
@@ -140,7 +138,8 @@ export async function writeSecret(
   value: Secret,
   sources: SecretSources,
 ): Promise<{ path: string; undo(): Promise<void> }> {
-  if (fromEnvironment(site, name) !== undefined) throw notOurs(site, name, `the variable ${variableOf(site, name)}`);
+  if (fromEnvironment(site, name) !== undefined)
+    throw notOurs(site, name, `the variable ${secretVariable(site, name)}`);
   const path = plainFile(site, name);
   const before = await fromFile(root, site, name);
   if (before !== undefined) {

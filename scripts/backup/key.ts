@@ -80,7 +80,7 @@ const rotateCommand: Command = {
   name: "rotate",
   summary: "Give all repositories another key",
   details:
-    "Each gets the new key beside the old one first; the old one is taken out when all have it. Cut off anywhere, doing it again ends it. Sites that are retired, or not backed up any more, are among them as long as their repositories are there.",
+    "Each gets the new key beside the old one first; the old one is taken out when all have it, and with it every other key of a repository, also one that an operator added with restic. Cut off anywhere, doing it again ends it. Sites that are retired, or not backed up any more, are among them as long as their repositories are there.",
   options: [OPTION.env],
   examples: [{ line: "terrace backup key rotate", says: "then export the new one" }],
   async run(input) {

@@ -1,12 +1,13 @@
 import type { BackupRun } from "../../modules/backup/index.ts";
-import { EXIT, type ExitCode } from "../../modules/core/errors.ts";
+import { EXIT, type ExitCode, TerraceError } from "../../modules/core/errors.ts";
+import { isBroken } from "../../modules/docker/index.ts";
 import { formatSize } from "../../modules/units/index.ts";
 import { readBackups, requireEntry, requireList } from "../../stacks/backup/cluster.ts";
 import type { BackupContext } from "../../stacks/backup/run.ts";
 import { flag, type Input } from "./command.ts";
 import { connectTo } from "./engine.ts";
 import { interruptible } from "./interact.ts";
-import { paint, print, printJson, stopwatch } from "./output.ts";
+import { errorJson, paint, print, printError, printFaults, printJson, stopwatch } from "./output.ts";
 import { openWorkspace } from "./workspace.ts";
 
 /**
@@ -32,6 +33,13 @@ export async function backupCommand(
   );
 }
 
+/** What became of one site; `fault` is what kept the work from being done, or from being remembered. */
+export interface SiteRuns {
+  site: string;
+  runs: BackupRun[];
+  fault?: unknown;
+}
+
 /** Does one thing with each site that is meant, one after another, and tells what became of it. */
 export function eachSite(
   input: Input,
@@ -39,16 +47,61 @@ export function eachSite(
   work: (context: BackupContext, site: string) => Promise<BackupRun[]>,
 ): Promise<ExitCode> {
   return backupCommand(input, reason, async (context, sites) => {
-    const done = [];
-    for (const site of sites) done.push({ site, runs: await work(context, site) });
-    printRuns(input, done);
-    return done.every(({ runs }) => runs.every(({ ok }) => ok)) ? EXIT.done : EXIT.failed;
+    const done: SiteRuns[] = [];
+    for (const site of sites) done.push(await runSite(context, site, work));
+    printRuns(input, reason, done);
+    const good = done.every(({ runs, fault }) => fault === undefined && runs.every(({ ok }) => ok));
+    return good ? EXIT.done : EXIT.failed;
   });
 }
 
-function printRuns(input: Input, done: { site: string; runs: BackupRun[] }[]): void {
-  if (flag(input, "json")) printJson(done);
-  else for (const { site, runs } of done) for (const run of runs) print(runLine(site, run));
+/**
+ * Does it with one site. One that is locked, or fails otherwise, keeps no other one from its turn.
+ *
+ * @throws whatever would meet every other site as well
+ */
+export async function runSite(
+  context: BackupContext,
+  site: string,
+  work: (context: BackupContext, site: string) => Promise<BackupRun[]>,
+): Promise<SiteRuns> {
+  try {
+    return { site, runs: await work(context, site) };
+  } catch (fault) {
+    if (context.signal.aborted || meetsAll(fault)) throw fault;
+    context.report(`${site}: FAILED: ${messageOf(fault)}`);
+    return { site, runs: [], fault };
+  }
+}
+
+const MEET_ALL = new Set(["TERRACE_NO_BACKUPS", "TERRACE_NO_BACKUP_KEY", "TERRACE_POOL_NO_QUORUM"]);
+
+/** Docker that does not answer, a platform without backups or their key, and options that no site takes. */
+function meetsAll(fault: unknown): boolean {
+  if (!(fault instanceof TerraceError)) return isBroken(fault);
+  return isBroken(fault) || MEET_ALL.has(fault.code) || fault.exitCode === EXIT.usage;
+}
+
+function messageOf(fault: unknown): string {
+  return fault instanceof Error ? fault.message : String(fault);
+}
+
+function printRuns(input: Input, reason: string, done: SiteRuns[]): void {
+  if (flag(input, "json")) {
+    printJson(done.map(({ fault, ...rest }) => (fault === undefined ? rest : { ...rest, fault: faultJson(fault) })));
+  } else {
+    for (const { site, runs, fault } of done) {
+      for (const run of runs) print(runLine(site, run));
+      if (fault !== undefined) print(`${paint.red("✗")} ${site}: ${reason} failed: ${messageOf(fault)}`);
+    }
+  }
+  const faults = done.filter(({ fault }) => fault !== undefined);
+  printFaults(faults.map(({ site, fault }) => ({ site, fault: fault instanceof TerraceError ? fault : undefined })));
+  for (const { fault } of faults) if (!(fault instanceof TerraceError)) printError(fault);
+}
+
+function faultJson(fault: unknown): object {
+  return fault instanceof TerraceError ? errorJson(fault) : { message: messageOf(fault) };
 }
 
 function runLine(site: string, run: BackupRun): string {

@@ -67,3 +67,8 @@ export function text(input: Input, name: string): string | undefined {
 export function flag(input: Input, name: string): boolean {
   return input.options[name] === true;
 }
+
+/** Whether an argument names a file with a plan: site names have neither dots nor slashes. */
+export function isPlanFile(argument: string): boolean {
+  return /[./]/.test(argument);
+}

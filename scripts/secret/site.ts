@@ -1,6 +1,7 @@
 import { EXIT, TerraceError } from "../../modules/core/errors.ts";
 import type { DatabasePart } from "../../modules/database/index.ts";
 import type { Site } from "../../modules/site/index.ts";
+import { CREDENTIALS_KEY } from "../../stacks/backup/cluster.ts";
 import type { Input } from "../cli/command.ts";
 import { type OpenWorkspace, openWorkspace } from "../cli/workspace.ts";
 
@@ -36,11 +37,21 @@ export async function secretOf(
     });
   }
   if (names.includes(name)) return { ...workspace, database: undefined };
+  if (ofBackups && found === undefined) throw noCredential(name, workspace.platform.backup.credentials);
   const known = [...names, ...(database === undefined ? [] : [database.secret])];
   throw new TerraceError("TERRACE_NO_SECRET", `${site} has no secret ${name}`, {
     where: `site-configs/${site}.yaml`,
     why: known.length === 0 ? "it names none" : `it names ${known.join(", ")}`,
     next: "add it to serve.image.secrets first",
+    exitCode: EXIT.usage,
+  });
+}
+
+function noCredential(name: string, known: string[]): TerraceError {
+  return new TerraceError("TERRACE_NO_SECRET", `no place of backups asks for a secret ${name}`, {
+    where: CREDENTIALS_KEY,
+    why: known.length === 0 ? "it names none" : `it names ${known.join(", ")}`,
+    next: "add it to backup.credentials in platform.yaml first",
     exitCode: EXIT.usage,
   });
 }

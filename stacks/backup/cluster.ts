@@ -22,6 +22,8 @@ const HISTORY = "terrace.backup.history";
 const HISTORY_SITE = "terrace.backup.site";
 /** On the secrets that the places ask for: the name by which platform.yaml calls them. */
 export const CREDENTIAL = "terrace.backup.credential";
+/** Where they are named. */
+export const CREDENTIALS_KEY = "platform.yaml, backup.credentials";
 
 /** What one bulk read says of a platform's backups. */
 export interface BackupState {
@@ -73,8 +75,8 @@ export function requireEntry(list: BackupList, site: string): BackupEntry {
   const entry = list.sites.find((each) => each.site === site);
   if (entry !== undefined) return entry;
   throw new TerraceError("TERRACE_NOT_BACKED_UP", `${site} is not backed up`, {
-    why: "the list of what is backed up is made by `terrace up`; a site with `backup: none`, or retired, is not on it",
-    next: `on it are: ${list.sites.map((each) => each.site).join(", ") || "none"}`,
+    why: `on the list that \`terrace up\` makes are: ${list.sites.map((each) => each.site).join(", ") || "none"}; a site with \`backup: none\`, retired, or without a file is not`,
+    next: "take `backup: none` or `retire` out of its file, or bring the file back, then `terrace up`; or read what is stored of it with restic: docs/guides/backup.md, By hand",
   });
 }
 

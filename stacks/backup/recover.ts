@@ -92,5 +92,8 @@ async function requirePlace({ docker, platform }: BackupContext, { site }: Backu
 
 function unforeseen(site: string, error: unknown): TerraceError {
   const why = error instanceof Error ? error.message : String(error);
-  return new TerraceError("TERRACE_RESTORE_FAILED", `${site} could not be restored: ${why}`, { cause: error });
+  return new TerraceError("TERRACE_RESTORE_FAILED", `${site} could not be restored: ${why}`, {
+    next: "mend what is named, then run this again: it goes on with the sites that failed",
+    cause: error,
+  });
 }

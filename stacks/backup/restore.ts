@@ -146,6 +146,10 @@ function whatToRestore(session: Session, request: RestoreRequest, from: StoredBa
   if (database && !hasDatabase) {
     throw new TerraceError("TERRACE_NO_BACKUP", `there is no dump of a database of ${site} to restore`, {
       why: live.database === undefined ? "the site has no database" : `the backup ${from.backup} holds none`,
+      next:
+        live.database === undefined
+          ? `where its file names one: terrace up ${site}, then run this again; else leave --database out`
+          : `another one may hold it: ${listing(site, request.fromCopy)}`,
     });
   }
   if (database) return { volumes: [], path: "", database };

@@ -17,7 +17,7 @@ import { agentContext, readBundle, readSecrets } from "../../modules/workspace/i
 import { describe } from "../describe.ts";
 import type { ImageRef } from "../images.ts";
 import type { PlatformService, ServiceContext, StackSource } from "../services.ts";
-import { stateOf } from "./cluster.ts";
+import { CREDENTIALS_KEY, stateOf } from "./cluster.ts";
 
 /** Backups of all sites. There is nothing of it where platform.yaml names no repository. */
 export const backupService: PlatformService = { stack: BACKUP_STACK, source };
@@ -26,7 +26,8 @@ async function source(context: ServiceContext): Promise<StackSource | undefined>
   const { platform, images } = context;
   const list = wantedList(context);
   if (list === undefined) return undefined;
-  const credentials = await readSecrets(context.root, BACKUP_STACK, platform.backup.credentials, platform.secrets);
+  const { credentials: names } = platform.backup;
+  const credentials = await readSecrets(context.root, BACKUP_STACK, names, platform.secrets, CREDENTIALS_KEY);
   const inputs = { list, images: { backup: images.backup, agent: agentImage(context) }, credentials };
   const remembered = Object.keys(credentials).length === 0 ? inputs : undefined;
   const program = async () => (await import("./backup.ts")).backupProgram(inputs);

@@ -9,7 +9,7 @@ import { type Options, parseOptions, USAGE } from "./options.ts";
 import { measurePlan } from "./plan-simulated.ts";
 import { compareSizes, measureReal, needsEngine } from "./real.ts";
 import { render } from "./render.ts";
-import { type Result, resultJson, resultTable } from "./report.ts";
+import { missed, type Result, resultJson, resultTable } from "./report.ts";
 
 /** How what is under way on the real engine is taken down. */
 let cleanUp: (() => Promise<void>) | undefined;
@@ -95,6 +95,9 @@ async function main(args: string[]): Promise<void> {
   } finally {
     show();
   }
+  const over = options.quick ? [] : missed(results);
+  for (const what of over) progress(`over its budget: ${what}`);
+  if (over.length > 0) process.exitCode = 1;
 }
 
 try {

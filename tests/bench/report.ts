@@ -22,6 +22,11 @@ export function verdict({ value, budget, against = value }: Result): Verdict {
   return (budget.atLeast ? against >= budget.limit : against <= budget.limit) ? "ok" : "over";
 }
 
+/** What is over its budget. */
+export function missed(results: Result[]): string[] {
+  return results.filter((each) => verdict(each) === "over").map(({ what }) => what);
+}
+
 export function ratio({ value, peer }: Result): number | undefined {
   return peer === undefined || peer.value === 0 ? undefined : value / peer.value;
 }

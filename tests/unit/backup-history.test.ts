@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import {
   addRun,
   type BackupHistory,
+  type BackupList,
   type BackupRun,
   chooseBackup,
   foreignUntil,
@@ -12,6 +13,7 @@ import {
   recoveryOf,
   storedBackups,
 } from "../../modules/backup/index.ts";
+import { requireEntry } from "../../stacks/backup/cluster.ts";
 import { lacksKey } from "../../stacks/backup/recover.ts";
 import { repositoryFault } from "../../stacks/backup/restore.ts";
 
@@ -119,6 +121,8 @@ test("a dump without files is no backup, and one made before a restore is taken 
   expect(chosen("2026-11-21T10:01+08:00")).toBe("two");
   expect(chosen("2026-11-19")).toBeUndefined();
   expect(chosen("nonsense")).toBeUndefined();
+  // A year far away is no time that anybody means.
+  expect(chosen("20261")).toBeUndefined();
 });
 
 test("a backup that failed is taken only by its name, also where the place removes nothing", () => {
@@ -139,6 +143,41 @@ test("a backup that failed is taken only by its name, also where the place remov
   expect(chooseBackup(backups, "marked")?.backup).toBe("marked");
 });
 
+test("the beginning of an id takes the only good backup that begins so, and is refused where there are several or none", () => {
+  const snapshot = (backup: string, kind: string, id: string) => ({
+    id: id.repeat(32),
+    time: backup.replace(/^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2}).*$/, "$1-$2-$3T$4:$5:00Z"),
+    tags: ["terrace", `backup=${backup}`, "part=files", `kind=${kind}`],
+  });
+  const backups = storedBackups([
+    snapshot("20261119T020000Z-aaaa", "regular", "1a"),
+    snapshot("20261120T020000Z-bbbb", "regular", "2b"),
+    snapshot("20261120T140000Z-cccc", "safety", "3c"),
+    snapshot("20261121T020000Z-dddd", "failed", "4d"),
+  ]);
+  const chosen = (at: string) => chooseBackup(backups, at)?.backup;
+  expect(chosen("20261120")).toBe("20261120T020000Z-bbbb");
+  expect(chosen("2b2b2b2b")).toBe("20261120T020000Z-bbbb");
+  expect(chosen("20261120T140000Z-cccc")).toBe("20261120T140000Z-cccc");
+  expect(chosen("4d".repeat(32))).toBe("20261121T020000Z-dddd");
+  expect(() => chosen("202611")).toThrow(
+    expect.objectContaining({
+      code: "TERRACE_USAGE",
+      message: "--at 202611 may be several backups",
+      why: "so begin 20261120T020000Z-bbbb, 20261119T020000Z-aaaa",
+      exitCode: 2,
+    }),
+  );
+  for (const at of ["20261121", "4d4d4d4d"]) {
+    expect(() => chosen(at)).toThrow(
+      expect.objectContaining({
+        message: `--at ${at} is no whole id`,
+        why: "a backup that failed, or was made before a restore, is taken by its whole id: 20261121T020000Z-dddd",
+      }),
+    );
+  }
+});
+
 test("a safety backup is no good backup after a failed one", () => {
   const history = withRuns(run("backup", 1, { ok: false, reason: "shrunken" }), run("backup", 2, { safety: true }));
   expect(lastRun(history, "backup")?.backup).toBe("b1");
@@ -155,4 +194,17 @@ test("a killed proof is remembered by the note that it left, which no other run 
     ok: false,
     reason: "killed",
   });
+});
+
+test("a site that is backed up no more is refused with the ways to what is stored of it", () => {
+  const sites = [{ site: "gejiu" }];
+  expect(() => requireEntry({ sites } as BackupList, "old")).toThrow(
+    expect.objectContaining({
+      code: "TERRACE_NOT_BACKED_UP",
+      why: expect.stringContaining("are: gejiu; "),
+      next: expect.stringMatching(
+        /bring the file back, then `terrace up`; or .* restic: docs\/guides\/backup.md, By hand$/,
+      ),
+    }),
+  );
 });

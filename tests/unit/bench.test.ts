@@ -3,7 +3,7 @@ import { charts } from "../bench/charts.ts";
 import { median } from "../bench/measure.ts";
 import { parseOptions } from "../bench/options.ts";
 import { compareSizes } from "../bench/real.ts";
-import { type Result, resultTable, verdict } from "../bench/report.ts";
+import { missed, type Result, resultTable, verdict } from "../bench/report.ts";
 import { barChart } from "../bench/svg.ts";
 
 const result = (more: Partial<Result>): Result => ({ what: "it", value: 100, unit: "ms", ...more });
@@ -15,6 +15,13 @@ test("a budget is held by the value, by what is held against it, or as the least
   expect(verdict(result({ budget, value: 101 }))).toBe("over");
   expect(verdict(result({ budget, against: 101 }))).toBe("over");
   expect(verdict(result({ budget: { ...budget, atLeast: true }, value: 99 }))).toBe("over");
+});
+
+test("what is over its budget is named", () => {
+  const budget = { limit: 100, text: "<= 100 ms" };
+  expect(missed([result({ what: "free" }), result({ budget }), result({ what: "slow", budget, value: 101 })])).toEqual([
+    "slow",
+  ]);
 });
 
 test("the table shows the peer and the ratio", () => {
@@ -64,5 +71,5 @@ test("wrong options are refused with the usage", () => {
   expect(() => parseOptions(["--sites", "1"])).toThrow("1 is no whole number from 2 to 400");
   expect(() => parseOptions(["results.json"])).toThrow("files belong to --render, and to nothing else");
   expect(parseOptions(["--render", "a.json", "b.json"]).render).toEqual(["a.json", "b.json"]);
-  expect(parseOptions(["--sites", "15,200", "--quick"])).toMatchObject({ sites: [15, 200], rounds: 1 });
+  expect(parseOptions(["--sites", "15,200", "--quick"])).toMatchObject({ sites: [15, 200], rounds: 1, quick: true });
 });

@@ -42,6 +42,11 @@ test("what does not go together is refused before anything is read", async () =>
     [["gejiu"], { as: "Gejiu 2" }, "--as takes a name of lower-case letters, digits and hyphens, got Gejiu 2"],
     [["gejiu"], { as: "old", path: "/a" }, "--as does not go with --path"],
     [["gejiu"], { as: "old", database: true }, "--as does not go with --database"],
+    [["gejiu"], { list: true, at: "2026-11-20" }, "--list does not go with --at: it restores nothing"],
+    [["gejiu"], { list: true, volume: "data" }, "--list does not go with --volume: it restores nothing"],
+    [["gejiu"], { list: true, path: "/a" }, "--list does not go with --path: it restores nothing"],
+    [["gejiu"], { list: true, database: true }, "--list does not go with --database: it restores nothing"],
+    [["gejiu"], { database: true, path: "/a" }, "--database does not go with --path"],
   ];
   await writeFile(join(folder, "something"), "");
   const got = await Promise.all(cases.map(([names, options]) => asked(names, options)));

@@ -42,6 +42,16 @@ test("what is set stands encrypted in a file that may be committed, and is read 
   await expect(read("KEY")).rejects.toMatchObject({ code: "TERRACE_SECRET_MISSING" });
 });
 
+test("a value that is missing is told with what names the secret", async () => {
+  const missing = (...where: string[]) => readSecrets(root, "backup", ["REST_PASSWORD"], undefined, ...where);
+  await expect(missing()).rejects.toMatchObject({ where: "site-configs/backup.yaml" });
+  await expect(missing("platform.yaml, backup.credentials")).rejects.toMatchObject({
+    code: "TERRACE_SECRET_MISSING",
+    where: "platform.yaml, backup.credentials",
+    next: expect.stringMatching(/^terrace secret set backup REST_PASSWORD; /),
+  });
+});
+
 test("the plain file comes before the encrypted one, and the environment before both", async () => {
   await write("TOKEN", "of the age file");
   await mkdir(join(root, "secrets/shop"), { recursive: true });
