@@ -52,6 +52,10 @@ export interface Fault {
 
 /** How long a task may wait for a node, in ms, before the reason is reported. */
 const PENDING_LIMIT = 10_000;
+/** The same for an address: where many sites are deployed, a manager with a slow disk takes longer than for a node. */
+const NEW_LIMIT = 30_000;
+/** How much of the time between two looks counts at most, in ms: while the managers have no leader, nothing can go on. */
+const LOOK_LIMIT = 5_000;
 /** How many failed tasks of a new service are a crash loop. */
 const CRASH_LIMIT = 2;
 /** How long tasks may take to stop, in ms, where their grace period is no longer. */
@@ -76,27 +80,29 @@ export async function converge(
   watch: ServiceWatch = new ServiceWatch(docker),
   changed = true,
 ): Promise<Fault | undefined> {
-  let [since, most] = [Date.now(), 0];
+  let [since, most] = [performance.now(), 0];
+  let [seen, looked]: [Seen, number] = [new Map(), since];
   let before: ReadonlySet<string> | undefined;
   let earlier: string | undefined;
   let upSince: number | undefined;
   for (let round = 0; ; round++) {
     signal.throwIfAborted();
-    const { service: seen, tasks: all } = await watch.read(serviceId);
-    if (round === 0 && !changed) earlier = failedUpdate(seen);
+    const { service: found, tasks: all } = await watch.read(serviceId);
+    if (round === 0 && !changed) earlier = failedUpdate(found);
     const service =
-      earlier !== undefined && failedUpdate(seen) === earlier ? { ...seen, UpdateStatus: undefined } : seen;
+      earlier !== undefined && failedUpdate(found) === earlier ? { ...found, UpdateStatus: undefined } : found;
     const tasks = await withoutLost(service, all, watch);
     before ??= new Set(tasks.filter(hasEnded).map(({ ID }) => ID));
     const told = await tellUnhealthy(docker, tasks, before);
     const up = newTasks(service, told).filter(isRunning).length;
-    if (up > most) [since, most] = [Date.now(), up];
-    const verdict = judge(service, told, Date.now(), Date.now() - since > limit, before);
+    const now = performance.now();
+    if (up > most) [since, most] = [now, up];
+    [seen, looked] = [lookAgain(seen, service, told, now - looked), now];
+    const verdict = judge(service, told, seen, now - since > limit, before);
     if (verdict === "converged") {
-      upSince ??= Date.now();
+      upSince ??= now;
       const running = newTasks(service, told).filter(isRunning);
-      if (Date.now() - upSince > stopLimit(service) || (await isSure(docker, service, running, upSince)))
-        return undefined;
+      if (now - upSince > stopLimit(service) || (await isSure(docker, service, running, upSince))) return undefined;
       continue;
     }
     upSince = undefined;
@@ -107,6 +113,29 @@ export async function converge(
       return { why, cause, log, ran, rolledBack: await rollbackEnds(docker, service, signal) };
     }
   }
+}
+
+/**
+ * For how many ms, by this machine's clock, what has a time limit has been seen in a row. The dates that Swarm gives are by the clocks of
+ * managers, which may be ahead of this one or behind.
+ */
+export type Seen = ReadonlyMap<string, number>;
+
+/** What has a time limit, `ms` after the look that gave `before`. Pure. */
+export function lookAgain(before: Seen, service: RawService, tasks: RawTask[], ms: number): Seen {
+  const step = Math.min(ms, LOOK_LIMIT);
+  const goesOn = (key: string) => (before.has(key) ? (before.get(key) ?? 0) + step : 0);
+  return new Map([endOf(service), ...tasks.map(stateKey)].map((key) => [key, goesOn(key)]));
+}
+
+/** Names the state that a task is in. */
+function stateKey({ ID, Status }: RawTask): string {
+  return `${ID} ${Status.State}`;
+}
+
+/** Names the end of a service's update. */
+function endOf({ UpdateStatus }: RawService): string {
+  return `update ${UpdateStatus?.CompletedAt ?? "not complete"}`;
 }
 
 /** The tasks of a service's newest specification. */
@@ -154,12 +183,13 @@ function hasEnded({ Status, DesiredState }: RawTask): boolean {
 /**
  * What a service's tasks say about its deploy. Pure.
  *
+ * @param seen for how long its tasks have been as they are
  * @param before ids of tasks that had ended before this deploy: they are no fault of it
  */
 export function judge(
   service: RawService,
   tasks: RawTask[],
-  now: number,
+  seen: Seen,
   late: boolean,
   before: ReadonlySet<string> = new Set(),
 ): Verdict {
@@ -172,7 +202,8 @@ export function judge(
   }
   const current = newTasks(service, tasks);
   // One that is stopping still answers, so it counts until it has stopped; one on a node that was just lost does not tell.
-  const settled = now - Date.parse(service.UpdateStatus?.CompletedAt ?? "") > stopLimit(service);
+  const complete = service.UpdateStatus?.CompletedAt !== undefined;
+  const settled = complete && (seen.get(endOf(service)) ?? 0) > stopLimit(service);
   const old = tasks.filter((task) => !current.includes(task) && task.Status.State === "running" && !settled);
   const replicas =
     service.Spec.Mode?.Replicated?.Replicas ??
@@ -185,7 +216,8 @@ export function judge(
     return { why: `${why}, ${crashed.length} times`, cause, task: crash };
   }
   const waiting = newest(current.filter(({ DesiredState }) => DesiredState === "running"));
-  if (waiting?.Status.State === "new" && now - Date.parse(waiting.CreatedAt) > PENDING_LIMIT) {
+  const waited = waiting === undefined ? 0 : (seen.get(stateKey(waiting)) ?? 0);
+  if (waiting?.Status.State === "new" && waited > NEW_LIMIT) {
     return {
       why: "Swarm has no address for it: its network is exhausted, or its range meets another's",
       cause: "no-address",
@@ -193,7 +225,7 @@ export function judge(
     };
   }
   const pending = waiting?.Status.State === "pending" && waiting.Status.Err;
-  if (pending && now - Date.parse(waiting.CreatedAt) > PENDING_LIMIT)
+  if (pending && waited > PENDING_LIMIT)
     return {
       why: `no node can take it: ${pending}; it asks for ${asked(service)}`,
       cause: "no-node",
@@ -279,7 +311,7 @@ async function isSure(docker: Dockerode, { Spec }: RawService, tasks: RawTask[],
   const states = await Promise.all(tasks.map((task) => stateOf(docker, task)));
   if (states.some((state) => state !== undefined && (!state.Running || state.Health?.Status === "unhealthy")))
     return false;
-  return !states.includes(undefined) || Date.now() - since >= SURE;
+  return !states.includes(undefined) || performance.now() - since >= SURE;
 }
 
 interface ContainerState {

@@ -56,6 +56,8 @@ const HEARTBEAT = 8_000;
 /** How long a lock is watched for a sign of life, in ms. */
 const WATCHED = 2 * HEARTBEAT + 2_000;
 const POLL = 500;
+/** How much of the time between two looks at a lock counts at most, in ms: while the managers have no leader, nobody can renew. */
+const LOOK_LIMIT = 4 * POLL;
 const SCOPE = LABEL.lock;
 const HOLDER = "terrace.lock.holder";
 const BEAT = "terrace.lock.beat";
@@ -120,11 +122,13 @@ export async function sweepLocks(docker: Dockerode, platform: string): Promise<s
 export async function isRenewed(docker: Dockerode, platform: string, id: string): Promise<boolean | undefined> {
   const beat = async () => (await readLocks(docker, platform)).find(({ ID }) => ID === id)?.Spec.Labels?.[BEAT];
   const first = await beat();
-  for (const end = Date.now() + WATCHED; ; await sleep(POLL)) {
+  for (let [silent, at] = [0, performance.now()]; ; await sleep(POLL)) {
     const now = await beat();
     if (now === undefined) return undefined;
     if (now !== first) return true;
-    if (Date.now() > end) return false;
+    silent += sinceLook(at);
+    at = performance.now();
+    if (silent > WATCHED) return false;
   }
 }
 
@@ -133,7 +137,8 @@ export async function breakLock(docker: Dockerode, id: string): Promise<void> {
   await drop(docker, id);
 }
 
-type Watched = Map<string, { version: number; since: number }>;
+/** Locks by id: the version that was seen last, when that was, and for how many ms it has been the same. */
+type Watched = Map<string, { version: number; at: number; silent: number }>;
 
 async function acquire(
   request: LockRequest,
@@ -270,13 +275,19 @@ function holderOf(labels: Record<string, string> = {}): LockHolder {
   }
 }
 
-/** Gone: its process has ended on this very host, or nobody renewed it for a whole lease. */
+/** Gone: its process has ended on this very host, or nobody renewed it for a whole lease in which that could be done. */
 function isGone(lock: RawContent, watched: Watched): boolean {
   if (isDead(lock)) return true;
   const seen = watched.get(lock.ID);
-  if (seen?.version !== lock.Version.Index) watched.set(lock.ID, { version: lock.Version.Index, since: Date.now() });
-  else return Date.now() - seen.since > LEASE;
-  return false;
+  const version = lock.Version.Index;
+  const silent = seen?.version === version ? seen.silent + sinceLook(seen.at) : 0;
+  watched.set(lock.ID, { version, at: performance.now(), silent });
+  return silent > LEASE;
+}
+
+/** How many ms since the last look, which was `at`, count as silence of the holder. */
+function sinceLook(at: number): number {
+  return Math.min(performance.now() - at, LOOK_LIMIT);
 }
 
 function isDead(lock: RawContent): boolean {

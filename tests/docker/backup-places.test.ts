@@ -1,6 +1,7 @@
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { armor, Decrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
+import type Dockerode from "dockerode";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { appSite, writeApp } from "../support/app.ts";
 import { backup, comesBack, fill, jobContainer, keepAt, working } from "../support/backups.ts";
@@ -198,7 +199,7 @@ test("another password than the repository's is told, and nothing is written", a
   await working(workspace, "notes");
 });
 
-test("a job that is killed is told, and leaves no lock", async () => {
+test("a job that is killed is told, and leaves no lock once the next one has run", async () => {
   await fill(workspace, "notes", 60);
   const before = await snapshots("notes");
   const running = workspace.start("backup", "run", "notes");
@@ -206,10 +207,11 @@ test("a job that is killed is told, and leaves no lock", async () => {
   const { code, all } = await running.ended;
   expect(all).toContain("✗ notes: backup failed (killed)");
   expect(code).toBe(1);
-  expect(await left("notes")).toEqual([]);
   expect(await snapshots("notes")).toEqual(before);
   expect((await workspace.visitor.get("notes")).status).toBe(200);
+  // Only the next job takes away what the killed one had no time to.
   await working(workspace, "notes");
+  expect(await left("notes")).toEqual([]);
 });
 
 test("a restore that was killed while the site was stopped is ended by the next one", async () => {
@@ -217,7 +219,7 @@ test("a restore that was killed while the site was stopped is ended by the next 
   const { child, ended } = workspace.start("restore", "notes", "--no-safety", "--yes");
   const web = workspace.docker.getService(workspace.cluster.web("notes"));
   const tasks = async () => (await web.inspect()).Spec.Mode.Replicated.Replicas as number;
-  await expect.poll(tasks, { timeout: 60_000, interval: 50 }).toBe(0);
+  await expect.poll(tasks, { timeout: 120_000, interval: 50 }).toBe(0);
   child.kill("SIGKILL");
   await ended;
   const again = await workspace.run("restore", "notes", "--no-safety", "--yes");
@@ -263,17 +265,16 @@ test("an S3 server keeps backups; a wrong key is told as such, and the right one
   await keepAt(workspace, place, { ...keys, AWS_SECRET_ACCESS_KEY: "not this one" });
   await failing("notes", "denied");
   await keepAt(workspace, place, keys);
-  const { ended } = workspace.start("backup", "run", "notes");
-  const container = await jobContainer(workspace, "notes", { ended });
-  const seen = JSON.stringify([
-    await container.inspect(),
-    await container.top(),
-    await workspace.docker.listServices({ filters: { label: ["terrace.job", "terrace.site=notes"] } }),
-  ]);
-  const run = await ended;
-  expect(run.code, run.all).toBe(0);
+  let seen: string | undefined;
+  for (let attempt = 0; attempt < 3 && seen === undefined; attempt++) {
+    const { ended } = workspace.start("backup", "run", "notes");
+    seen = await seenOf(await jobContainer(workspace, "notes", { ended }));
+    const run = await ended;
+    expect(run.code, run.all).toBe(0);
+    expect(run.all).not.toContain(s3.secretKey);
+  }
   expect(seen).toContain(s3.url("backups"));
-  for (const text of [seen, run.all]) expect(text).not.toContain(s3.secretKey);
+  expect(seen).not.toContain(s3.secretKey);
 
   const check = await workspace.run("backup", "check", "notes");
   expect(check.code, check.all).toBe(0);
@@ -302,6 +303,18 @@ test("an S3 server is the second place, and the only one once the first is lost"
   await comesBack(workspace);
   await working(workspace, "notes");
 });
+
+/** What can be seen of a job of `notes` while it runs; `undefined` where it was over, after some seconds, before all had been looked at. */
+async function seenOf(container: Dockerode.Container): Promise<string | undefined> {
+  const filters = { label: ["terrace.job", "terrace.site=notes"] };
+  try {
+    const [inspected, processes] = [await container.inspect(), await container.top()];
+    return JSON.stringify([inspected, processes, await workspace.docker.listServices({ filters })]);
+  } catch (error) {
+    if ([404, 409].includes((error as { statusCode?: number }).statusCode ?? 0)) return undefined;
+    throw error;
+  }
+}
 
 /** The backup fails for a reason, and the site serves on. */
 async function failing(site: string, reason: string): Promise<void> {

@@ -188,7 +188,7 @@ test("a reviewed plan is carried out as it is, or refused with what moved", asyn
 test("who finds nothing to do waits for whoever changes the same, and looks again", async () => {
   const lock = await hold("site-one", "an earlier commit");
   const waits = workspace.start("up", "--yes", "one");
-  await expect.poll(waits.written, { timeout: 20_000 }).toContain("waiting for `an earlier commit`");
+  await expect.poll(waits.written, { timeout: 60_000 }).toContain("waiting for `an earlier commit`");
   expect((await workspace.up("one", "--no-wait")).code).toBe(1);
   // Another site is not concerned.
   expect((await workspace.up("two", "--no-wait")).stdout).toContain("No changes");

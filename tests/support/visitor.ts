@@ -102,7 +102,7 @@ export class Visitor {
   }
 
   /** GET over TLS until the answer is as wanted, `limit` ms at most. */
-  async until(name: string, path: string, wanted: (answer: Answer) => boolean, limit = 15_000): Promise<Answer> {
+  async until(name: string, path: string, wanted: (answer: Answer) => boolean, limit = 60_000): Promise<Answer> {
     const end = Date.now() + limit;
     for (;;) {
       const answer = await this.get(name, path).catch(() => undefined);

@@ -27,7 +27,7 @@ function engine(looks: Look[], healthcheck: object | undefined, seen = { looks: 
         ID: `t${index}`,
         ServiceID: "s",
         CreatedAt: new Date(index).toISOString(),
-        DesiredState: State === "running" ? "running" : "shutdown",
+        DesiredState: State === "complete" ? "shutdown" : "running",
         Spec: { ContainerSpec: { Labels: { "terrace.template": "new" } } },
         Status: { State, ContainerStatus: { ContainerID: `c${index}`, ExitCode: 0 } },
       }));
@@ -76,4 +76,9 @@ test("one that is healthy here, or has no check, is believed at the first look",
   expect(seen.looks).toBe(1);
   expect(await wait(engine([{ states: ["running"] }], undefined, seen))).toBeUndefined();
   expect(seen.looks).toBe(2);
+});
+
+test("a task that another machine's clock dates long ago has its time all the same", async () => {
+  const looks = [{ states: ["new"] }, { states: ["pending"] }, { states: ["running"] }];
+  expect(await wait(engine(looks, undefined))).toBeUndefined();
 });

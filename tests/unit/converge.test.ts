@@ -1,10 +1,18 @@
 import { expect, test } from "vitest";
 import { LABEL } from "../../modules/core/labels.ts";
-import { demultiplex, FAULT_CAUSES, type FaultCause, judge } from "../../modules/docker/converge.ts";
+import {
+  demultiplex,
+  FAULT_CAUSES,
+  type FaultCause,
+  judge,
+  lookAgain,
+  type Seen,
+} from "../../modules/docker/converge.ts";
 import type { RawService, RawTask } from "../../modules/docker/index.ts";
 import { textOf } from "../support/sources.ts";
 
 const NOW = Date.parse("2026-10-01T12:00:00Z");
+const COMPLETED = "2026-10-01T10:00:00Z";
 
 interface TaskPart {
   template?: string;
@@ -12,7 +20,7 @@ interface TaskPart {
   err?: string;
   message?: string;
   exit?: number;
-  /** Seconds. */
+  /** Seconds since it was made; it has been seen in its state for as long. */
   age?: number;
   id?: string;
 }
@@ -52,6 +60,14 @@ function task(state: string, part: TaskPart = {}): RawTask {
 function asking(...parts: object[]): RawService {
   const one = service();
   return { ...one, Spec: { ...one.Spec, TaskTemplate: Object.assign({ ...one.Spec.TaskTemplate }, ...parts) } };
+}
+
+/** What {@link task} says has been seen, and that the service's update has been seen to be complete for so many seconds. */
+function seen(tasks: RawTask[], complete = 0): Seen {
+  const states = tasks.map(
+    ({ ID, Status, CreatedAt }) => [`${ID} ${Status.State}`, NOW - Date.parse(CreatedAt)] as const,
+  );
+  return new Map([[`update ${COMPLETED}`, complete * 1000], ...states]);
 }
 
 const crash = (part: TaskPart = {}) => task("failed", { exit: 7, err: "task: non-zero exit (7)", ...part });
@@ -180,11 +196,12 @@ const CASES: [string, RawService, RawTask[], string | RegExp, FaultCause?][] = [
     "no node can take it: no suitable node (insufficient resources on 1 node); it asks for 1TiB of memory, 0.25 CPU, a node with node.labels.zone==b",
     "no-node",
   ],
-  ["no address", service(), [task("new", { age: 11 })], /Swarm has no address for it/, "no-address"],
+  ["no address, not long yet", service(), [task("new", { age: 29 })], "waiting"],
+  ["no address", service(), [task("new", { age: 31 })], /Swarm has no address for it/, "no-address"],
 ];
 
 test.each(CASES)("%s", (_name, one, tasks, expected, cause) => {
-  const verdict = judge(one, tasks, NOW, false, new Set(["before"]));
+  const verdict = judge(one, tasks, seen(tasks), false, new Set(["before"]));
   const said = typeof verdict === "string" ? verdict : verdict.why;
   if (typeof expected === "string") expect(said).toBe(expected);
   else expect(said).toMatch(expected);
@@ -199,7 +216,7 @@ test("each cause is made by a case, and told on the page of errors", () => {
 });
 
 test("too late, the newest task is told, or its last crash", () => {
-  const late = (tasks: RawTask[]) => judge(service(), tasks, NOW, true);
+  const late = (tasks: RawTask[]) => judge(service(), tasks, seen(tasks), true);
   expect(late([task("preparing")])).toMatchObject({
     why: "it did not come up in time: its newest task is preparing",
     cause: "timeout",
@@ -213,8 +230,31 @@ test("too late, the newest task is told, or its last crash", () => {
 });
 
 test("the newest failed task is the one that is told", () => {
-  const verdict = judge(service(), [crash({ age: 9 }), crash({ age: 2, exit: 3, id: "last" })], NOW, false);
+  const tasks = [crash({ age: 9 }), crash({ age: 2, exit: 3, id: "last" })];
+  const verdict = judge(service(), tasks, seen(tasks), false);
   expect(verdict).toMatchObject({ why: "its container exited with code 3, 2 times", task: { ID: "last" } });
+});
+
+test("how long something has been as it is tells what was seen, and not the dates that Swarm gives", () => {
+  const stuck = [task("new", { age: 3600 })];
+  expect(judge(service(), stuck, new Map(), false)).toBe("waiting");
+  const tasks = [task("running"), task("running", { template: "old", desired: "shutdown" })];
+  const updated: RawService = { ...service(), UpdateStatus: { State: "completed", CompletedAt: COMPLETED } };
+  expect(judge(updated, tasks, new Map(), false)).toBe("waiting");
+  expect(judge(updated, tasks, seen(tasks, 30), false)).toBe("waiting");
+  expect(judge(updated, tasks, seen(tasks, 31), false)).toBe("converged");
+});
+
+test("only what was seen at each look goes on, and a look that took long counts little", () => {
+  const after = (...looks: [number, string][]) => {
+    const none: Seen = new Map();
+    const all = looks.reduce((before, [ms, state]) => lookAgain(before, service(), [task(state)], ms), none);
+    return Object.fromEntries([...all].filter(([key]) => key.startsWith("t ")));
+  };
+  expect(after([400, "new"])).toEqual({ "t new": 0 });
+  expect(after([400, "new"], [400, "new"], [200, "new"])).toEqual({ "t new": 600 });
+  expect(after([400, "new"], [400, "new"], [400, "pending"], [400, "new"])).toEqual({ "t new": 0 });
+  expect(after([400, "new"], [40_000, "new"])).toEqual({ "t new": 5000 });
 });
 
 test("Docker's log stream becomes lines", () => {

@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { connect, get, type RawContent } from "../../modules/docker/index.ts";
 import { acquireLock, breakLock, isRenewed, type LockHolder, listLocks } from "../../modules/engine/index.ts";
 import { EngineApi } from "../support/engine-api.ts";
@@ -13,6 +13,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  vi.restoreAllMocks();
   if (hostBefore === undefined) delete process.env.DOCKER_HOST;
   else process.env.DOCKER_HOST = hostBefore;
   await api.close();
@@ -22,6 +23,12 @@ async function acquire(scopes: string[], reason: string, more: object = {}) {
   const docker = await connect();
   const signal = AbortSignal.timeout(20_000);
   return acquireLock({ docker, platform: "honghe", scopes, reason, noWait: false, signal, report: () => {}, ...more });
+}
+
+/** A lock whose holder, who is elsewhere, nobody hears of. */
+async function leave(scope: string): Promise<void> {
+  const Labels = { "terrace.platform": "honghe", "terrace.lock": scope, "terrace.lock.beat": "0" };
+  await (await connect()).createConfig({ Name: `honghe-lock_${scope}`, Data: "bG9jaw==", Labels } as never);
 }
 
 test.each([
@@ -103,11 +110,7 @@ test("who loses a lock while it waits for the next one stops, and says so", asyn
 test("a lock is told to be renewed, not to be, or to be given back meanwhile", async () => {
   const docker = await connect();
   const lock = await acquire(["site-finance"], "up finance");
-  await docker.createConfig({
-    Name: "honghe-lock_site-gejiu",
-    Data: "bG9jaw==",
-    Labels: { "terrace.platform": "honghe", "terrace.lock": "site-gejiu", "terrace.lock.beat": "0" },
-  } as never);
+  await leave("site-gejiu");
   const given = await acquire(["site-portal"], "up portal");
   const scopes = ["site-finance", "site-gejiu", "site-portal"];
   const listed = await listLocks(docker, "honghe");
@@ -116,4 +119,42 @@ test("a lock is told to be renewed, not to be, or to be given back meanwhile", a
   setTimeout(() => given.release(), 1_000);
   expect(await told).toEqual([true, false, undefined]);
   await lock.release();
+});
+
+test("a lock that nobody renews is taken over", async () => {
+  await leave("site-finance");
+  const told: string[] = [];
+  // By this clock, two seconds pass from one look to the next.
+  const now = performance.now.bind(performance);
+  vi.spyOn(performance, "now").mockImplementation(() => now() * 4);
+  const report = (line: string) => void told.push(line);
+  const lock = await acquire(["site-finance"], "up finance", { report, signal: AbortSignal.timeout(50_000) });
+  expect(told.at(-1)).toContain("the holder is gone; taking over from ");
+  await lock.release();
+});
+
+test("a holder who could not renew for want of a leader keeps its lock", async () => {
+  const docker = await connect();
+  const lock = await acquire(["site-finance"], "up finance");
+  const [held] = await listLocks(docker, "honghe");
+  const told: string[] = [];
+  let looks = 0;
+  let away = 0;
+  // Between the first look and the second, 40 s pass by every clock.
+  const [now, date] = [performance.now.bind(performance), Date.now];
+  vi.spyOn(performance, "now").mockImplementation(() => now() + away);
+  vi.spyOn(Date, "now").mockImplementation(() => date() + away);
+  const waiting = () => {
+    looks += 1;
+    if (looks === 2) away = 40_000;
+  };
+  const renewed = isRenewed(docker, "honghe", held?.id ?? "");
+  const report = (line: string) => void told.push(line);
+  const waits = acquire(["site-finance"], "up", { waiting, report, signal: AbortSignal.timeout(50_000) });
+  await expect.poll(() => looks).toBeGreaterThan(3);
+  expect(await listLocks(docker, "honghe")).toEqual([expect.objectContaining({ id: held?.id })]);
+  expect(await renewed).toBe(true);
+  await lock.release();
+  await (await waits).release();
+  expect(told).toEqual([]);
 });
