@@ -180,3 +180,10 @@ dump_postgres /dev/null
 echo "$?"`;
   expect(await run("bash", job)).toEqual({ code: 0, stdout: "1\n" });
 });
+
+test("a login whose connections cannot be listed is not said to be shut out", async () => {
+  const { scratch, script, command, run } = place();
+  writeFileSync(join(scratch, "admin"), "secret");
+  command("mariadb", `#!/bin/sh\n! grep -q SELECT\n`);
+  expect(await run("sh", script("mariadb/login.sh"), ["refuse", "shop"])).toEqual({ code: 1, stdout: "" });
+});
