@@ -187,3 +187,10 @@ test("a login whose connections cannot be listed is not said to be shut out", as
   command("mariadb", `#!/bin/sh\n! grep -q SELECT\n`);
   expect(await run("sh", script("mariadb/login.sh"), ["refuse", "shop"])).toEqual({ code: 1, stdout: "" });
 });
+
+test("the registry stops also while it is being cleared", async () => {
+  const { scratch, script, command, run } = place();
+  mkdirSync(join(scratch, "docker"));
+  command("docker-registry", `#!/bin/sh\nkill -TERM "$PPID"\n`);
+  expect(await run("sh", script("registry/registry.sh"), ["store"])).toEqual({ code: 0, stdout: "" });
+});
