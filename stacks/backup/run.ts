@@ -44,7 +44,7 @@ import {
   writeHistory,
 } from "./cluster.ts";
 import { proofOf, removeProof } from "./proof.ts";
-import { clearFiles, contentName, contentVolume, placeOf, removeVolume, removeVolumes } from "./volumes.ts";
+import { clearContent, clearFiles, contentVolume, placeOf, removeVolumes } from "./volumes.ts";
 
 /** What all work on backups needs. */
 export interface BackupContext {
@@ -132,7 +132,7 @@ async function clearKilled(session: RepositorySession, known: BackupHistory | un
   if (left !== undefined) {
     report(`${site}: remove the job of a run that was killed`);
     await removeJob(docker, jobName(platform, site));
-    await removeVolume(docker, contentName(platform, site));
+    await clearContent(docker, platform, site);
     session.killed = left.Spec.Labels?.[JOB_ACTION];
     const killed = killedRun(session.killed, left.CreatedAt, new Date());
     if (killed !== undefined) session.history = addRun(session.history, killed);

@@ -61,10 +61,15 @@ export function filesContainer(platform: string, site: string): string {
 
 /** Removes what was made to give files out, which is always on the node that was asked; what is not there is fine. */
 export async function clearFiles(docker: Dockerode, platform: string, site: string): Promise<void> {
-  await call(docker, "DELETE", `/containers/${filesContainer(platform, site)}`, { force: true }).catch((error) => {
-    if ((error as { statusCode?: number }).statusCode !== 404) throw error;
-  });
+  await removeContainer(docker, filesContainer(platform, site));
   for (const part of ["site", "content"] as const) await removeVolume(docker, filesName(platform, site, part));
+}
+
+/** The same for what holds a static site's pages: the container of the moment that {@link fillHere} makes, and the volume. */
+export async function clearContent(docker: Dockerode, platform: string, site: string): Promise<void> {
+  const name = contentName(platform, site);
+  await removeContainer(docker, name);
+  await removeVolume(docker, name);
 }
 
 /**
@@ -77,6 +82,8 @@ export async function contentVolume(session: Session): Promise<string | undefine
   const { context, entry, live } = session;
   if (!entry.content || live.image === undefined) return undefined;
   const name = contentName(context.platform, entry.site);
+  // One that was not waited for to its end, or whose run was killed, holds the volume still.
+  await removeContainer(context.docker, name);
   await removeVolumes(session, [name]);
   if (!(await isHere(session)) || !(await fillHere(session, name, live.image))) await fillThere(session, name);
   return name;
@@ -88,8 +95,9 @@ async function fillHere({ context: { docker, platform } }: Session, name: string
   const mount = { Type: "volume", Source: name, Target: PAGES, VolumeOptions: { Labels } };
   const body = { Image: reference.split("@")[0], Labels, HostConfig: { Mounts: [mount], NetworkMode: "none" } };
   try {
-    const { Id } = await call<{ Id: string }>(docker, "POST", "/containers/create", {}, body);
-    await docker.getContainer(Id).remove({ force: true });
+    // Docker copies during this call, and goes on where nobody waits for it any longer: by its name the container is found again.
+    await call(docker, "POST", "/containers/create", { name }, body);
+    await removeContainer(docker, name);
     return true;
   } catch (error) {
     if ((error as { statusCode?: number }).statusCode === 404) return false;
@@ -139,6 +147,13 @@ export async function removeVolumes(session: RepositorySession, names: string[])
     `${session.entry.site}: volumes were left on its node: ${String(result?.words ?? words.at(-1) ?? "")}`,
   );
   return false;
+}
+
+/** Removes a container of this node, running or not; one that is not there is fine. */
+async function removeContainer(docker: Dockerode, name: string): Promise<void> {
+  await call(docker, "DELETE", `/containers/${name}`, { force: true }).catch((error) => {
+    if ((error as { statusCode?: number }).statusCode !== 404) throw error;
+  });
 }
 
 /** Removes a volume of this node. */

@@ -45,7 +45,10 @@ if [ "$code" = 3 ] && [ "$wrong" = 0 ] && [ "$gone" -gt 0 ]; then code=0; fi
 if [ "$code" = 3 ]; then
   # restic keeps what it could read. Why it could not read the rest is what is told.
   cp "$WORDS" /tmp/unread
+  # Also where the job was told to stop meanwhile: it would pass for a good one.
+  told=$STOPPED STOPPED=
   mark_failed >/dev/null 2>&1 || say "what was stored could not be marked as failed"
+  STOPPED=${STOPPED:-$told}
   cp /tmp/unread "$WORDS"
 fi
 [ "$code" = 0 ] || fail files "$code"

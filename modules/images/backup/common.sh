@@ -36,13 +36,26 @@ say() {
 # Runs a command whose words are kept for the result; waits for it even while the job is told to stop. The command itself writes
 # them: another process in between could still hold some when it has ended, and what they mean is asked at once.
 run() {
+  # What comes after a stop is not begun: nobody would end it, and who is killed leaves a lock.
+  [ -z "$STOPPED" ] || return 143
   EXEC=exec "$@" 2>>"$WORDS" &
-  local child=$! code
+  finish $!
+}
+
+# finish CHILD: waits for it, also while the job is told to stop, and returns how it ended.
+finish() {
+  local code
   while :; do
-    wait "$child"
+    [ -z "$STOPPED" ] || interrupt "$1"
+    wait "$1"
     code=$?
-    kill -0 "$child" 2>/dev/null || return "$code"
+    kill -0 "$1" 2>/dev/null || return "$code"
   done
+}
+
+# interrupt CHILD: until it has gone. One that was just started is yet a shell, which ignores that.
+interrupt() {
+  while kill -INT "$1" 2>/dev/null; do sleep 0.3; done
 }
 
 # place PREFIX URL FILE: makes a place ready for restic: what it asks for are the secrets in capitals, those of the second place
@@ -150,10 +163,11 @@ reach() {
 # Like `run`, for what removes: a server that only takes refuses that, and restic would try again for minutes. Returns 77 then.
 run_removal() {
   [[ $REPOSITORY == rest:* ]] || { run "$@"; return; }
+  [ -z "$STOPPED" ] || return 143
   EXEC=exec "$@" 2>>"$WORDS" &
   local child=$! code
   while kill -0 "$child" 2>/dev/null; do
-    grep -q '403 Forbidden' "$WORDS" && kill -INT "$child" 2>/dev/null
+    if [ -n "$STOPPED" ] || grep -q '403 Forbidden' "$WORDS"; then kill -INT "$child" 2>/dev/null; fi
     sleep 0.3
   done
   wait "$child"

@@ -17,7 +17,9 @@ database_setup() {
 dump_postgres() {
   # The session holds neither end of what the dump goes through: it may outlive a dump that fails, and readers wait for the end.
   coproc SESSION { exec psql -XAtq -v ON_ERROR_STOP=1 2>>"$WORDS" 7>&- 8>&-; }
-  local input=${SESSION[1]} output=${SESSION[0]} moment
+  # They are unset as soon as it has ended, which may be by now: its words say why.
+  local input=${SESSION[1]:-} output=${SESSION[0]:-} moment
+  [ -n "$input" ] && [ -n "$output" ] || return 1
   # Written by `cat`, which alone is ended by writing to a session that has gone; a subshell has none of its descriptors.
   cat <<<"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT pg_export_snapshot();" >&"$input"
   read -r -t 60 moment <&"$output" || return 1
@@ -61,11 +63,12 @@ dump_mariadb() {
 # it has written a snapshot, so that nothing is left that looks like one.
 dump_database() {
   local size code pid name=database.dump
+  [ -z "$STOPPED" ] || fail dump 143
   database_setup
   mkfifo /tmp/dump /tmp/counted
   EXEC=exec restic_at /tmp/repository backup --json --host "$SITE" --stdin --stdin-filename "$name" \
-    --tag terrace --tag "backup=$BACKUP" --tag part=database --tag "kind=$KIND" </tmp/dump 2>>"$WORDS" \
-    >/tmp/dump.json &
+    --tag terrace --tag "backup=$BACKUP" --tag part=database --tag "kind=$KIND" </tmp/dump \
+    2>/tmp/storing >/tmp/dump.json &
   pid=$!
   exec 7>/tmp/dump
   ({ dd bs=1M status=none if=/tmp/counted | tee /dev/fd/9 >&7; } 9>&1 | wc -c >/tmp/size) &
@@ -73,24 +76,30 @@ dump_database() {
   # Open from before the dump begins, so that the pump comes to an end also where nothing is written.
   "dump_$DB_ENGINE" /dev/fd/8 8>/tmp/counted
   code=$?
-  wait "$pump"
+  # Cut off between the two, it looks whole to whoever made it.
+  wait "$pump" || [ "$code" != 0 ] || { code=1 && echo "the dump was cut off on its way" >>"$WORDS"; }
   size=$(cat /tmp/size 2>/dev/null)
   if [ "$code" != 0 ] || [ "${size:-0}" = 0 ] || [ -n "$STOPPED" ]; then
     [ "$code" = 0 ] && echo "the dump is empty" >>"$WORDS"
-    local said
-    said=$(cat "$WORDS")
-    kill -INT "$pid" 2>/dev/null
-    wait "$pid"
-    printf '%s\n' "$said" >"$WORDS"
+    # Where restic ended of itself, nobody read the dump, and that is why it failed.
+    kill -0 "$pid" 2>/dev/null || stored "$pid"
+    interrupt "$pid"
     exec 7>&-
     fail dump "$code"
   fi
   exec 7>&-
-  wait "$pid"
-  code=$?
-  [ "$code" = 0 ] || fail dump-store "$code"
+  stored "$pid"
   [ -n "$(grep -o '"snapshot_id":"[0-9a-f]*"' /tmp/dump.json)" ] || fail dump-store 1
   DUMP=$(jq -n --arg engine "$DB_ENGINE" --arg name "$DB_NAME" --argjson bytes "$size" --rawfile tables /tmp/tables '
     {engine: $engine, name: $name, bytes: $bytes, tables: ($tables | split("\n") | map(select(. != "") | split("|")
       | {key: .[0], value: (.[1] | tonumber)}) | from_entries)}')
+}
+
+# stored CHILD: waits for the restic that takes the dump. From then on its own words count, not those of the tools that lost it.
+stored() {
+  local code
+  finish "$1"
+  code=$?
+  cp /tmp/storing "$WORDS"
+  [ "$code" = 0 ] || fail dump-store "$code"
 }

@@ -35,6 +35,8 @@ accept)
   ;;
 refuse)
   echo "ALTER USER '$2'@'%' ACCOUNT LOCK;" | run
-  echo "SELECT CONCAT('KILL ', id, ';') FROM information_schema.processlist WHERE user = '$2';" | run | run --force
+  # Not through one pipe: that would hide that they could not be listed.
+  connections=$(echo "SELECT CONCAT('KILL ', id, ';') FROM information_schema.processlist WHERE user = '$2';" | run)
+  echo "$connections" | run --force
   ;;
 esac

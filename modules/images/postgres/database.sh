@@ -47,8 +47,10 @@ tune() {
   for option; do printf -- '-c %s ' "$option"; done
 }
 
-# Runs a statement file as the administrator in a server that nobody can reach.
+# Runs a statement file as the administrator in a server that nobody can reach. After a crash it may have a log of hours to go
+# through first: it is waited for almost as long as the service waits for this container, not for the minute of pg_ctl.
 closed() {
+  export PGCTLTIMEOUT=280
   pg_ctl --pgdata="$1" --silent --wait --options="$(tune) -c listen_addresses=''" start >&2
   psql --host="$sockets" --username=postgres --dbname=postgres --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --file=- >&2 || {
     pg_ctl --pgdata="$1" --silent --wait --mode=immediate stop >&2 || true

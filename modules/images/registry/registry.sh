@@ -14,7 +14,9 @@ relay() {
 case "$1" in
 store)
   settings=/usr/share/terrace/registry.yml
-  trap 'kill "$registry"; wait "$registry" || true; exit 0' TERM INT
+  # Empty while it is cleared: then there is none to end.
+  registry=
+  trap '[ -z "$registry" ] || { kill "$registry"; wait "$registry" || true; }; exit 0' TERM INT
   while :; do
     # Only while nothing can be pushed: a layer whose image is still on its way would go too.
     [ ! -d /data/docker ] || docker-registry garbage-collect "$settings" >/dev/null || true
@@ -24,6 +26,7 @@ store)
     wait "$registry" || ended=$?
     # 124: its day is over.
     [ "$ended" = 124 ] || exit "$ended"
+    registry=
   done
   ;;
 share)
