@@ -17,6 +17,7 @@ export {
   SCHEDULED,
   type ScheduledAction,
   scheduleOf,
+  uncopiedSince,
 } from "./due.ts";
 export {
   addRun,

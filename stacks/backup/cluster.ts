@@ -26,6 +26,8 @@ export const CREDENTIAL = "terrace.backup.credential";
 /** What one bulk read says of a platform's backups. */
 export interface BackupState {
   list: BackupList | undefined;
+  /** When the list was made. */
+  made: Date | undefined;
   histories: Map<string, StoredHistory>;
 }
 
@@ -52,7 +54,7 @@ export function stateOf(platform: string, configs: RawContent[]): BackupState {
     if (site === undefined || text === undefined || config.Spec.Labels?.[LABEL.platform] !== platform) return [];
     return [[site, { id: config.ID, history: JSON.parse(text) as BackupHistory }]];
   });
-  return { list, histories: new Map(histories) };
+  return { list, made: newest && new Date(newest.CreatedAt), histories: new Map(histories) };
 }
 
 /**
