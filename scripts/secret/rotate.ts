@@ -45,18 +45,40 @@ export const rotate: Command = {
 
 async function rotatePlain(
   input: Input,
-  { root, platform }: OpenWorkspace,
+  workspace: OpenWorkspace,
   site: string,
   name: string,
   value: Secret,
 ): Promise<ExitCode> {
-  const { writeSecret } = await import("../../modules/workspace/index.ts");
+  const [{ writeSecret }, { siteSecretName }] = await Promise.all([
+    import("../../modules/workspace/index.ts"),
+    import("../../stacks/site/secret-name.ts"),
+  ]);
+  const { root, platform } = workspace;
   const { path, undo } = await writeSecret(root, site, name, value, platform.secrets);
-  const putBack = async () => {
-    await undo();
-    note(`${path}: the value before is back.`);
+  const secret = siteSecretName(platform.name, site, name, value);
+  return deployOr(input, site, async () => {
+    const used = await runsWith(workspace, site, secret);
+    if (used === false) {
+      await undo();
+      note(`${path}: the value before is back.`);
+    } else {
+      const known = used ? `${site} runs with it` : `whether ${site} runs with it could not be found out`;
+      note(`${path} keeps the new value: ${known}. \`terrace up ${site}\` goes on with it.`);
+    }
+  });
+}
+
+/** Whether a site's service names a Swarm secret; `undefined` where the cluster does not tell. */
+async function runsWith(workspace: OpenWorkspace, site: string, secret: string): Promise<boolean | undefined> {
+  const [{ connectTo }, { isInUse }] = await Promise.all([
+    import("../cli/engine.ts"),
+    import("../../stacks/site/rotate.ts"),
+  ]);
+  const asked = async () => {
+    return isInUse({ docker: await connectTo(workspace), platform: workspace.platform.name, site }, secret);
   };
-  return deployOr(input, site, putBack);
+  return asked().catch(() => undefined);
 }
 
 async function rotateLogin(input: Input, workspace: OpenWorkspace, site: string, value: Secret): Promise<ExitCode> {
@@ -68,7 +90,7 @@ async function rotateLogin(input: Input, workspace: OpenWorkspace, site: string,
   return code;
 }
 
-/** Deploys the site; undoes what it was deployed for where it does not come up. */
+/** Deploys the site; calls `undo` where that does not go well to its end. */
 async function deployOr(input: Input, site: string, undo: () => Promise<void>): Promise<ExitCode> {
   const { deploy } = await import("../apply.ts");
   const request = { arguments: [site], options: { ...input.options, yes: true } };
