@@ -8,7 +8,7 @@ export const rotate: Command = {
   name: "rotate",
   summary: "Give a secret a new value, and roll the site over to it without an interruption",
   details:
-    "The value is random unless --stdin gives one. Containers are replaced one after another, new before old. For the password of a database the new login is let in first and the old one shut out last, so both hold in between. Where the site does not come up with it, everything is put back.",
+    "The value is random unless --stdin gives one. Containers are replaced one after another, new before old. For the password of a database the new login is let in first and the old one shut out last, so both hold in between. Where the site does not come up with it, everything is put back. Whatever else is to be done for the site and the platform is shown first, and carried out with it.",
   arguments: [
     { name: "site", required: true, says: "the site" },
     { name: "name", required: true, says: "the secret's name; DB_PASSWORD for the site's database" },
@@ -26,13 +26,15 @@ export const rotate: Command = {
   ],
   async run(input) {
     const [site = "", name = ""] = input.arguments;
-    const [{ secretOf }, { askValue }, { agreed }] = await Promise.all([
+    const [{ secretOf }, { askValue }, { agreed }, { showPending }] = await Promise.all([
       import("./site.ts"),
       import("./value.ts"),
       import("../cli/interact.ts"),
+      import("../cli/pending.ts"),
     ]);
     const { database, ...workspace } = await secretOf(input, site, name, "rotate");
     const value = flag(input, "stdin") ? await askValue(`New value of ${name}`) : randomSecret();
+    await showPending(workspace, [site]);
     note(`This gives ${name} of ${site} a new value and replaces the site's containers, new before old.`);
     if (!(await agreed(input))) return EXIT.failed;
     const code = await (database === undefined

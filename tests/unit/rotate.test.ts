@@ -89,3 +89,10 @@ test("the new value stays where the cluster does not tell", async () => {
   expect(await readFile(file(), "utf8")).not.toBe("old");
   expect(said).toContain("whether mailbox runs with it could not be found out");
 });
+
+test("what else is to be done is shown before the question, and nothing is written before the answer", async () => {
+  deployed.by = async () => 0;
+  await expect(run({ yes: false })).rejects.toMatchObject({ code: "TERRACE_NEEDS_YES" });
+  expect(said).toMatch(/this is carried out, too:.*create service honghe-site-mailbox_web.*This gives TOKEN/s);
+  expect(await readFile(file(), "utf8")).toBe("old");
+});
