@@ -10,8 +10,8 @@ import { paint, print, printJson } from "./cli/output.ts";
 
 export const backup: Command = {
   name: "backup",
-  summary: "Show the backups of every site: the last one, its size, the last proven restore, what comes next",
-  details: "Exits with 1 where a backup is late or the last run of anything failed.",
+  summary: "Show the backups of every site: the last one, its size, the last copy and proven restore, what comes next",
+  details: "Exits with 1 where a backup, its copy or a proof is late, or the last run of anything failed.",
   options: [OPTION.env, OPTION.json],
   examples: [
     { line: "terrace backup", says: "all sites" },

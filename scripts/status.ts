@@ -114,17 +114,17 @@ async function show(
 
 /** What is wrong with the backups of these sites; nothing where the platform makes none. */
 async function backupFaults(docker: Dockerode, platform: string, sites: string[]): Promise<string[]> {
-  const [{ readBackups }, { describeBackups, agentFault }] = await Promise.all([
+  const [{ readBackups }, { overviewOf }] = await Promise.all([
     import("../stacks/backup/cluster.ts"),
     import("../stacks/backup/overview.ts"),
   ]);
   const state = await readBackups(docker, platform);
   if (state.list === undefined) return [];
-  const seen = describeBackups(state.list, state, new Date());
+  const seen = await overviewOf(docker, state.list, state, new Date());
   const faults = seen.sites
     .filter(({ site }) => sites.includes(site))
     .flatMap(({ site, faults: of }) => of.map((fault) => `${site}: ${fault}`));
-  return [...faults, ...(await agentFault(docker, platform))];
+  return [...faults, ...seen.faults];
 }
 
 /** A site that cannot be planned was not compared with the cluster: that is no good answer either. */

@@ -1,9 +1,10 @@
 import type Dockerode from "dockerode";
+import { canonicalJson, shortHash } from "../modules/core/hash.ts";
 import { readCluster } from "../modules/docker/index.ts";
 import { ALL, LiveIndex, toLive } from "../modules/engine/index.ts";
 import { stackSite } from "../modules/names/index.ts";
-import type { Plan } from "./model.ts";
-import { actionsOf, withoutHash } from "./plan-file.ts";
+import { allChanges, type Plan } from "./model.ts";
+import { actionsOf } from "./plan-file.ts";
 
 /**
  * Whether anything that a plan was made from is another one by now: somebody else may have worked on it before it was locked. Sites that
@@ -26,8 +27,16 @@ function versions(live: LiveIndex, scopes: string[]): string {
     .join("\n");
 }
 
-/** Whether all that a plan does was in another one. */
+/** Whether all that a plan does was in another one: each thing to the same state, and from the same state. */
 export function isWithin(plan: Plan, agreed: Plan): boolean {
-  const known = new Set(actionsOf(agreed).map(withoutHash));
-  return actionsOf(plan).every((line) => known.has(withoutHash(line)));
+  const known = new Set(steps(agreed));
+  return steps(plan).every((line) => known.has(line));
+}
+
+/** What a plan does, with hashes of what will be and of what is there: the same service may get another value, or lose another one. */
+function steps(plan: Plan): string[] {
+  const replaced = allChanges(plan).flatMap(({ action, kind, name, live }) => {
+    return live === undefined ? [] : [`${action} ${kind} ${name} from #${shortHash(canonicalJson(live.spec))}`];
+  });
+  return [...actionsOf(plan), ...replaced];
 }

@@ -105,7 +105,7 @@ export function actionsOf(plan: Plan): string[] {
   ].sort();
 }
 
-export function withoutHash(line: string): string {
+function withoutHash(line: string): string {
   return line.slice(0, line.lastIndexOf(" #"));
 }
 

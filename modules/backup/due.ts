@@ -117,3 +117,20 @@ export function lateSince(
   const good = lastRun(history, action, true);
   return good !== undefined && Date.parse(good.began) >= last.getTime() ? undefined : last;
 }
+
+/**
+ * When the oldest good backup ended that the second place lacks, beyond all patience; `undefined` where it lacks none. A place that has
+ * no copy yet may be new: it is waited for from the list on that names it, made at `made`.
+ */
+export function uncopiedSince(list: BackupList, history: BackupHistory, made: Date, now: Date): Date | undefined {
+  const { repository, copy } = list;
+  if (copy === undefined) return undefined;
+  const copied = runsOf(history, "copy").find((run) => run.ok && isAt(run, targetText(copy)));
+  const missing = runsOf(history, "backup").findLast(
+    (run) => run.ok && isAt(run, targetText(repository)) && (copied === undefined || run.ended > copied.began),
+  );
+  if (missing === undefined) return undefined;
+  const ended = new Date(missing.ended);
+  const from = copied === undefined ? Math.max(ended.getTime(), made.getTime()) : ended.getTime();
+  return now.getTime() - from > GRACE.backup ? ended : undefined;
+}

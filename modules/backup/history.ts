@@ -54,6 +54,8 @@ export interface BackupHistory {
   provable?: string;
   /** A proof that is under way, or was killed where nobody has the site's lock. */
   proving?: Proving;
+  /** ISO 8601: a restore began to put files beside the live ones, and is under way, or was killed where nobody has the site's lock. */
+  restoring?: string;
   /** The site that this one was made of, as a copy beside it. */
   copyOf?: string;
   runs: BackupRun[];

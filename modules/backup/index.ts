@@ -17,6 +17,7 @@ export {
   SCHEDULED,
   type ScheduledAction,
   scheduleOf,
+  uncopiedSince,
 } from "./due.ts";
 export {
   addRun,
@@ -99,8 +100,11 @@ export interface PlatformBackup extends BackupRules {
   memory: number;
 }
 
-/** What a site says otherwise than its platform; `none` where it is not backed up. */
-export type SiteBackup = Partial<BackupRules> | "none";
+/** What a site says otherwise than its platform: of `keep`, too, only what it says. */
+export type SiteRules = Partial<Omit<BackupRules, "keep">> & { keep?: Partial<Keep> };
+
+/** `none` where a site is not backed up. */
+export type SiteBackup = SiteRules | "none";
 
 type Typed = z.infer<typeof siteSchema>;
 type TypedPlatform = z.infer<typeof platformSchema>;
@@ -148,9 +152,8 @@ function resolvePlatformBackup(typed: TypedPlatform): PlatformBackup {
   };
 }
 
-function overrides({ keep, smallest, ...typed }: Exclude<Typed, "none">): Partial<BackupRules> {
-  const said: Partial<BackupRules> = { ...typed };
-  if (keep !== undefined) said.keep = { ...DEFAULTS.keep, ...keep };
+function overrides({ smallest, ...typed }: Exclude<Typed, "none">): SiteRules {
+  const said: SiteRules = { ...typed };
   if (smallest !== undefined) said.smallest = sizeOf(smallest);
   return said;
 }
@@ -159,5 +162,5 @@ function overrides({ keep, smallest, ...typed }: Exclude<Typed, "none">): Partia
 export function backupRules(platform: PlatformBackup, site: SiteBackup): BackupRules | undefined {
   if (platform.repository === undefined || site === "none") return undefined;
   const { schedule, keep, prove, shrink, smallest } = platform;
-  return { schedule, keep, prove, shrink, smallest, ...site };
+  return { schedule, prove, shrink, smallest, ...site, keep: { ...keep, ...site.keep } };
 }

@@ -1,4 +1,6 @@
 import type { Rule } from "../config/types.ts";
+import { backupRules } from "./index.ts";
+import { KEEPS_NONE } from "./schema.ts";
 import { targetText } from "./target.ts";
 
 /** Said once a run, at the first place: a schedule that nothing acts on must not look like protection. */
@@ -10,6 +12,19 @@ export const backupNotRun: Rule = {
     if (site === undefined && !platform.backup.asked) return;
     const message = "platform.yaml names no backup.repository to keep backups in: NO BACKUP IS MADE";
     yield { site: platform.backup.asked ? undefined : site, severity: "warning", path: ["backup"], at: "key", message };
+  },
+};
+
+/** A site's own counts are laid over the platform's: both together may keep nothing, and the next good backup would remove all others. */
+export const backupKeepsNone: Rule = {
+  name: "backup-keeps-none",
+  *check({ platform, sites }) {
+    if (platform === undefined) return;
+    for (const { name, backup } of sites) {
+      const rules = backupRules(platform.backup, backup);
+      if (rules === undefined || Object.values(rules.keep).some((kept) => kept > 0)) continue;
+      yield { site: name, severity: "error", path: ["backup", "keep"], at: "value", message: KEEPS_NONE };
+    }
   },
 };
 

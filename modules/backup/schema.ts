@@ -18,27 +18,44 @@ export const DEFAULTS = {
 
 const KEPT = "must be a whole number from 0 to 1000";
 
-const count = (what: string, fallback: number) =>
+type Where = { default: number } | { absent: string };
+const AS_PLATFORM = { absent: "as platform.yaml says" };
+
+const count = (what: string, where: Where) =>
   z
     .int({ error: KEPT })
     .min(0, { error: KEPT })
     .max(1000, { error: KEPT })
     .optional()
-    .meta({ description: what, examples: [7], default: fallback });
+    .meta({ description: what, examples: [7], ...where });
 
-const keep = z
-  .strictObject({
-    last: count("So many of the newest.", DEFAULTS.keep.last),
-    daily: count("The last of each of so many days.", DEFAULTS.keep.daily),
-    weekly: count("The last of each of so many weeks.", DEFAULTS.keep.weekly),
-    monthly: count("The last of each of so many months.", DEFAULTS.keep.monthly),
-    yearly: count("The last of each of so many years.", DEFAULTS.keep.yearly),
-  })
-  .refine((typed) => Object.values({ ...DEFAULTS.keep, ...typed }).some((kept) => kept > 0), {
-    error: "must keep at least one backup",
+function keepSchema(where: (unit: keyof typeof DEFAULTS.keep) => Where) {
+  return z.strictObject({
+    last: count("So many of the newest.", where("last")),
+    daily: count("The last of each of so many days.", where("daily")),
+    weekly: count("The last of each of so many weeks.", where("weekly")),
+    monthly: count("The last of each of so many months.", where("monthly")),
+    yearly: count("The last of each of so many years.", where("yearly")),
   });
+}
 
-/** Keys that a site's file may say otherwise. */
+const KEEP = {
+  description: "Which backups are kept; all others are removed after each backup that is good.",
+  examples: [{ daily: 7, weekly: 4, monthly: 12 }],
+};
+
+export const KEEPS_NONE = "must keep at least one backup";
+const keepsAny = (counts: Record<string, number>) => Object.values(counts).some((kept) => kept > 0);
+
+const platformKeep = keepSchema((unit) => ({ default: DEFAULTS.keep[unit] })).refine(
+  (typed) => keepsAny({ ...DEFAULTS.keep, ...typed }),
+  { error: KEEPS_NONE },
+);
+
+/** What a site leaves out is the platform's: only a rule knows what the two come to. */
+const siteKeep = keepSchema(() => AS_PLATFORM);
+
+/** Keys that a site's file may say otherwise, beside `keep`. */
 export const shared = {
   schedule: cronSchema()
     .optional()
@@ -46,10 +63,6 @@ export const shared = {
       description: "When, as five cron fields: minute, hour, day of month, month, day of week.",
       examples: ["30 1 * * *"],
     }),
-  keep: keep.optional().meta({
-    description: "Which backups are kept; all others are removed after each backup that is good.",
-    examples: [{ daily: 7, weekly: 4, monthly: 12 }],
-  }),
   prove: z
     .union([cronSchema(), z.literal("never")], { error: "must be five cron fields in quotes or the word never" })
     .optional()
@@ -116,7 +129,7 @@ export const platformSchema = z.strictObject({
   timezone: faultCheck(zoneFault)
     .optional()
     .meta({ description: "The time zone of all schedules.", examples: ["Asia/Shanghai"], default: DEFAULTS.timezone }),
-  keep: withDefault(shared.keep, DEFAULTS.keep),
+  keep: platformKeep.optional().meta({ ...KEEP, default: DEFAULTS.keep }),
   check: cronSchema()
     .optional()
     .meta({
@@ -142,14 +155,13 @@ export const platformSchema = z.strictObject({
     .meta({ description: "Memory that one job may use at most.", examples: ["512MiB"], default: DEFAULTS.memory }),
 });
 
-const absent = <S extends z.ZodType>(schema: S) =>
-  schema.meta({ ...schema.meta(), absent: "as platform.yaml says" }) as S;
+const absent = <S extends z.ZodType>(schema: S) => schema.meta({ ...schema.meta(), ...AS_PLATFORM }) as S;
 
 export const siteSchema = z.union(
   [
     z.strictObject({
       schedule: absent(shared.schedule),
-      keep: absent(shared.keep),
+      keep: siteKeep.optional().meta({ ...KEEP, ...AS_PLATFORM }),
       prove: absent(shared.prove),
       shrink: absent(shared.shrink),
       smallest: absent(shared.smallest),

@@ -1,4 +1,4 @@
-import { backupCopyApart, backupCopyKeys, backupNotRun, backupShared } from "../backup/rules.ts";
+import { backupCopyApart, backupCopyKeys, backupKeepsNone, backupNotRun, backupShared } from "../backup/rules.ts";
 import { databaseClash, databaseVolume } from "../database/rules.ts";
 import { duplicateDomain } from "../domains/rules.ts";
 import { onePortal } from "../identity/rules.ts";
@@ -26,6 +26,7 @@ export const rules: readonly Rule[] = [
   redirectLoop,
   redirectToRetired,
   backupNotRun,
+  backupKeepsNone,
   ...poolRules,
   backupCopyApart,
   backupCopyKeys,

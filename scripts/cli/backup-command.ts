@@ -8,7 +8,7 @@ import { flag, type Input } from "./command.ts";
 import { connectTo } from "./engine.ts";
 import { interruptible } from "./interact.ts";
 import { errorJson, paint, print, printError, printFaults, printJson, stopwatch } from "./output.ts";
-import { openWorkspace } from "./workspace.ts";
+import { type OpenWorkspace, openWorkspace } from "./workspace.ts";
 
 /**
  * What all commands on backups begin with: the platform, the sites that are meant, and a way to stop. They work from what was
@@ -17,7 +17,7 @@ import { openWorkspace } from "./workspace.ts";
 export async function backupCommand(
   input: Input,
   reason: string,
-  work: (context: BackupContext, sites: string[]) => Promise<ExitCode>,
+  work: (context: BackupContext, sites: string[], workspace: OpenWorkspace) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   const workspace = await openWorkspace(input, "platform");
   const { platform } = workspace;
@@ -29,7 +29,7 @@ export async function backupCommand(
   const noWait = input.options.wait === false;
   const named = [reason, ...input.arguments].join(" ");
   return interruptible((signal) =>
-    work({ docker, platform: platform.name, signal, reason: named, noWait, report }, sites),
+    work({ docker, platform: platform.name, signal, reason: named, noWait, report }, sites, workspace),
   );
 }
 

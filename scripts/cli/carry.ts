@@ -70,8 +70,8 @@ async function underLock(prepared: Prepared, { input, options, wait, signal }: L
     // What was planned before the lock may be done by now, or no more what is to be done.
     const moved = lock.waited || (await hasMoved(docker, plan, scopes));
     const current = moved ? await options.replan() : prepared;
-    const more = !isWithin(current.plan, plan);
-    if (more || !isWithin(plan, current.plan)) show(current.plan, input, options);
+    const more = moved && !isWithin(current.plan, plan);
+    if (more || (moved && !isWithin(plan, current.plan))) show(current.plan, input, options);
     if (nothingToDo(current.plan)) return finish(current.plan, [], input, options);
     if (more && !(await agreed(input))) return refused();
     if (more && !covers(scopes, lockScopes(current.plan, input.arguments))) return current;

@@ -7,6 +7,7 @@ import { backupCommand } from "../cli/backup-command.ts";
 import { flag, type Input, text } from "../cli/command.ts";
 import { agreed } from "../cli/interact.ts";
 import { note, print, printJson } from "../cli/output.ts";
+import { NO_SITE, showPending } from "../cli/pending.ts";
 import { givenOf, usage } from "./usage.ts";
 
 /** Restores a copy of a site under another name: its file is written, the copy brought up, and the backup's data put into it. */
@@ -14,7 +15,8 @@ export async function restoreAside(input: Input): Promise<ExitCode> {
   const request = requestOf(input);
   const { site, name } = request;
   const json = flag(input, "json");
-  return backupCommand(input, `restore --as ${name}`, async (context) => {
+  return backupCommand(input, `restore --as ${name}`, async (context, _, workspace) => {
+    await showPending(workspace, NO_SITE, json);
     note(`This makes the site ${name} with data of ${site}; ${site} itself is not touched.`);
     if (!(await agreed(input))) return EXIT.failed;
     const from = await prepareBeside(context, request);

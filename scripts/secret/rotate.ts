@@ -8,7 +8,7 @@ export const rotate: Command = {
   name: "rotate",
   summary: "Give a secret a new value, and roll the site over to it without an interruption",
   details:
-    "The value is random unless --stdin gives one. Containers are replaced one after another, new before old. For the password of a database the new login is let in first and the old one shut out last, so both hold in between. Where the site does not come up with it, everything is put back.",
+    "The value is random unless --stdin gives one. Containers are replaced one after another, new before old. For the password of a database the new login is let in first and the old one shut out last, so both hold in between. Where the site does not come up with it, everything is put back. Whatever else is to be done for the site and the platform is shown first, and carried out with it.",
   arguments: [
     { name: "site", required: true, says: "the site" },
     { name: "name", required: true, says: "the secret's name; DB_PASSWORD for the site's database" },
@@ -26,13 +26,15 @@ export const rotate: Command = {
   ],
   async run(input) {
     const [site = "", name = ""] = input.arguments;
-    const [{ secretOf }, { askValue }, { agreed }] = await Promise.all([
+    const [{ secretOf }, { askValue }, { agreed }, { showPending }] = await Promise.all([
       import("./site.ts"),
       import("./value.ts"),
       import("../cli/interact.ts"),
+      import("../cli/pending.ts"),
     ]);
     const { database, ...workspace } = await secretOf(input, site, name, "rotate");
     const value = flag(input, "stdin") ? await askValue(`New value of ${name}`) : randomSecret();
+    await showPending(workspace, [site]);
     note(`This gives ${name} of ${site} a new value and replaces the site's containers, new before old.`);
     if (!(await agreed(input))) return EXIT.failed;
     const code = await (database === undefined
@@ -45,18 +47,40 @@ export const rotate: Command = {
 
 async function rotatePlain(
   input: Input,
-  { root, platform }: OpenWorkspace,
+  workspace: OpenWorkspace,
   site: string,
   name: string,
   value: Secret,
 ): Promise<ExitCode> {
-  const { writeSecret } = await import("../../modules/workspace/index.ts");
+  const [{ writeSecret }, { siteSecretName }] = await Promise.all([
+    import("../../modules/workspace/index.ts"),
+    import("../../stacks/site/secret-name.ts"),
+  ]);
+  const { root, platform } = workspace;
   const { path, undo } = await writeSecret(root, site, name, value, platform.secrets);
-  const putBack = async () => {
-    await undo();
-    note(`${path}: the value before is back.`);
+  const secret = siteSecretName(platform.name, site, name, value);
+  return deployOr(input, site, async () => {
+    const used = await runsWith(workspace, site, secret);
+    if (used === false) {
+      await undo();
+      note(`${path}: the value before is back.`);
+    } else {
+      const known = used ? `${site} runs with it` : `whether ${site} runs with it could not be found out`;
+      note(`${path} keeps the new value: ${known}. \`terrace up ${site}\` goes on with it.`);
+    }
+  });
+}
+
+/** Whether a site's service names a Swarm secret; `undefined` where the cluster does not tell. */
+async function runsWith(workspace: OpenWorkspace, site: string, secret: string): Promise<boolean | undefined> {
+  const [{ connectTo }, { isInUse }] = await Promise.all([
+    import("../cli/engine.ts"),
+    import("../../stacks/site/rotate.ts"),
+  ]);
+  const asked = async () => {
+    return isInUse({ docker: await connectTo(workspace), platform: workspace.platform.name, site }, secret);
   };
-  return deployOr(input, site, putBack);
+  return asked().catch(() => undefined);
 }
 
 async function rotateLogin(input: Input, workspace: OpenWorkspace, site: string, value: Secret): Promise<ExitCode> {
@@ -68,7 +92,7 @@ async function rotateLogin(input: Input, workspace: OpenWorkspace, site: string,
   return code;
 }
 
-/** Deploys the site; undoes what it was deployed for where it does not come up. */
+/** Deploys the site; calls `undo` where that does not go well to its end. */
 async function deployOr(input: Input, site: string, undo: () => Promise<void>): Promise<ExitCode> {
   const { deploy } = await import("../apply.ts");
   const request = { arguments: [site], options: { ...input.options, yes: true } };

@@ -56,11 +56,13 @@ async function look(context: Omit<BackupContext, "reason" | "noWait" | "limit">,
   if (state.list === undefined) return;
   const list = state.list;
   await welcome(docker, list, state);
-  const proving = [...state.histories.values()].filter(({ history }) => history.proving !== undefined);
+  const noted = [...state.histories.values()].filter(
+    ({ history: { proving, restoring } }) => (proving ?? restoring) !== undefined,
+  );
   const begun = [
     ...(await sitesWithJobs(docker, platform)),
     ...(await stoppedSites(docker, platform)),
-    ...proving.map(({ history }) => history.site),
+    ...noted.map(({ history }) => history.site),
   ];
   const nodes = await nodesOf(docker, platform);
   for (const { entry, action } of dueWork(list, state, new Date())) {

@@ -28,6 +28,8 @@ export const CREDENTIALS_KEY = "platform.yaml, backup.credentials";
 /** What one bulk read says of a platform's backups. */
 export interface BackupState {
   list: BackupList | undefined;
+  /** When the list was made. */
+  made: Date | undefined;
   histories: Map<string, StoredHistory>;
 }
 
@@ -54,7 +56,7 @@ export function stateOf(platform: string, configs: RawContent[]): BackupState {
     if (site === undefined || text === undefined || config.Spec.Labels?.[LABEL.platform] !== platform) return [];
     return [[site, { id: config.ID, history: JSON.parse(text) as BackupHistory }]];
   });
-  return { list, histories: new Map(histories) };
+  return { list, made: newest && new Date(newest.CreatedAt), histories: new Map(histories) };
 }
 
 /**

@@ -7,12 +7,15 @@ import {
   type BackupRun,
   dueTimes,
   isAt,
+  JOB_ACTION,
   lastRun,
   lateSince,
   SCHEDULED,
   targetText,
+  uncopiedSince,
   YOUNG,
 } from "../../modules/backup/index.ts";
+import { LABEL } from "../../modules/core/labels.ts";
 import { formatMinute } from "../../modules/core/time.ts";
 import { get, type RawService } from "../../modules/docker/index.ts";
 import { objectName } from "../../modules/names/index.ts";
@@ -49,12 +52,33 @@ export interface BackupOverview {
   sites: SiteBackups[];
 }
 
-/** Reads with one call; writes nothing. */
+/**
+ * What is wrong and right with all backups. Writes nothing.
+ *
+ * @throws TerraceError `TERRACE_NO_BACKUPS`
+ */
 export async function overview(docker: Dockerode, platform: string, now: Date): Promise<BackupOverview> {
   const state = await readBackups(docker, platform);
-  const seen = describeBackups(requireList(state, platform), state, now);
-  const faults = await agentFault(docker, platform);
+  return overviewOf(docker, requireList(state, platform), state, now);
+}
+
+/** The same of what was read already. */
+export async function overviewOf(
+  docker: Dockerode,
+  list: BackupList,
+  state: BackupState,
+  now: Date,
+): Promise<BackupOverview> {
+  const [faults, copying] = await Promise.all([agentFault(docker, list.platform), sitesCopying(docker, list.platform)]);
+  const seen = describeBackups(list, state, now, copying);
   return { ...seen, faults, ok: seen.ok && faults.length === 0 };
+}
+
+/** The sites of which a copy is being made. */
+async function sitesCopying(docker: Dockerode, platform: string): Promise<string[]> {
+  const filters = { label: [`${LABEL.platform}=${platform}`, `${JOB_ACTION}=copy`] };
+  const jobs = (await get<RawService[] | null>(docker, "/services", { filters })) ?? [];
+  return jobs.flatMap(({ Spec }) => Spec.Labels?.[LABEL.site] ?? []);
 }
 
 /**
@@ -70,7 +94,7 @@ export async function runsOf(docker: Dockerode, platform: string, site: string):
 }
 
 /** Nothing runs by schedule without the agent. */
-export async function agentFault(docker: Dockerode, platform: string): Promise<string[]> {
+async function agentFault(docker: Dockerode, platform: string): Promise<string[]> {
   const name = objectName(platform, BACKUP_STACK, "agent");
   const services = await get<RawService[] | null>(docker, "/services", { filters: { name: [name] }, status: true });
   const agent = services?.find(({ Spec }) => Spec.Name === name);
@@ -79,11 +103,21 @@ export async function agentFault(docker: Dockerode, platform: string): Promise<s
   return ["agent: it does not run, so nothing runs by schedule: terrace logs agent"];
 }
 
-/** What the list and the histories come to. Pure. */
-export function describeBackups(list: BackupList, { histories }: BackupState, now: Date): BackupOverview {
+/**
+ * What the list and the histories come to. Pure.
+ *
+ * @param copying sites of which a copy is being made
+ */
+export function describeBackups(
+  list: BackupList,
+  { histories, made = new Date(0) }: BackupState,
+  now: Date,
+  copying: string[],
+): BackupOverview {
   const sites = list.sites.map((entry) => {
-    const history = histories.get(entry.site)?.history;
-    return describeSite(list, entry, history ?? emptyHistory(entry.site, now), now);
+    const history = histories.get(entry.site)?.history ?? emptyHistory(entry.site, now);
+    const uncopied = copying.includes(entry.site) ? undefined : uncopiedSince(list, history, made, now);
+    return describeSite(list, entry, history, { now, uncopied });
   });
   return {
     platform: list.platform,
@@ -95,12 +129,18 @@ export function describeBackups(list: BackupList, { histories }: BackupState, no
   };
 }
 
-function describeSite(list: BackupList, entry: BackupEntry, history: BackupHistory, now: Date): SiteBackups {
+interface Seen {
+  now: Date;
+  /** When the oldest good backup ended that the second place should have by now, and does not. */
+  uncopied: Date | undefined;
+}
+
+function describeSite(list: BackupList, entry: BackupEntry, history: BackupHistory, seen: Seen): SiteBackups {
   const good = lastRun(history, "backup", true);
   const atCopy = ofCopy(list, history);
-  const faults = faultsOf(list, entry, history, now);
+  const faults = faultsOf(list, entry, history, seen);
   const next = SCHEDULED.flatMap((action) => {
-    const due = dueTimes(entry, list, action, now).next;
+    const due = dueTimes(entry, list, action, seen.now).next;
     return due === undefined ? [] : [[action, due.toISOString()]];
   });
   return {
@@ -136,7 +176,7 @@ const WORDS: Partial<Record<BackupRun["action"], string>> = {
   "prove-copy": "proof by restore from the second place",
 };
 
-function faultsOf(list: BackupList, entry: BackupEntry, history: BackupHistory, now: Date): string[] {
+function faultsOf(list: BackupList, entry: BackupEntry, history: BackupHistory, { now, uncopied }: Seen): string[] {
   const failed = ACTIONS.flatMap((action) => {
     const run = lastRun(ofCopy(list, history), action);
     return run === undefined || run.ok ? [] : [failure(run)];
@@ -147,6 +187,9 @@ function faultsOf(list: BackupList, entry: BackupEntry, history: BackupHistory, 
       ? []
       : [`late: no good ${WORDS[action] ?? action} since the one due at ${minute(since.toISOString())}`];
   });
+  if (uncopied !== undefined) {
+    late.push(`late: the second place has no copy of the good backup of ${minute(uncopied.toISOString())}`);
+  }
   return [...failed, ...late];
 }
 

@@ -1,5 +1,6 @@
 import {
   type BackupEntry,
+  type BackupHistory,
   type BackupRun,
   chooseBackup,
   hasData,
@@ -16,6 +17,7 @@ import {
 } from "../../modules/backup/index.ts";
 import { TerraceError } from "../../modules/core/errors.ts";
 import type { Fault } from "../../modules/docker/index.ts";
+import { writeHistory } from "./cluster.ts";
 import { readingPlace } from "./places.ts";
 import { type BackupContext, backup, job, type RepositorySession, recorded, type Session, withSite } from "./run.ts";
 import { type Still, startAgain, withoutTasks } from "./stopped.ts";
@@ -72,13 +74,28 @@ export async function restoreWithin(session: Session, request: RestoreRequest): 
   const safety = request.safety ? await safetyBackup(session) : undefined;
   const partial = request.volume !== undefined || request.path !== undefined || request.database;
   let down: Fault | undefined;
+  await noteRestoring(session, new Date().toISOString());
   const run = await recorded(session, "restore", async () => {
-    const end = await restore(place, from, what, originalOf(session));
-    down = end.down;
-    return { backup: from.backup, ...(partial ? { partial } : {}), fault: end.fault };
+    try {
+      const end = await restore(place, from, what, originalOf(session));
+      down = end.down;
+      return { backup: from.backup, ...(partial ? { partial } : {}), fault: end.fault };
+    } finally {
+      session.history = withoutNote(session.history);
+    }
   });
   if (!run.ok) throw restoreFault(request.site, run, safety);
   return { site: request.site, from, safety, run, ...downOf(down) };
+}
+
+/** Whoever has the site next finds by this that something may lie beside its live data. */
+async function noteRestoring(session: Session, restoring: string): Promise<void> {
+  session.history = { ...session.history, restoring };
+  await writeHistory(session.context.docker, session.list.platform, session.history);
+}
+
+function withoutNote({ restoring: _over, ...history }: BackupHistory): BackupHistory {
+  return history;
 }
 
 function downOf(fault: Fault | undefined): Pick<Restored, "down"> {
@@ -306,8 +323,13 @@ export async function endKilledRestore(session: RepositorySession): Promise<void
     );
     if (fault !== undefined) throw restoreFault(site, fault, undefined);
   };
-  if (session.killed === "restore") await sweep();
-  await startAgain(context, site, sweep);
+  const noted = session.history.restoring !== undefined;
+  if (noted) {
+    await sweep();
+    session.history = withoutNote(session.history);
+    await writeHistory(context.docker, list.platform, session.history);
+  }
+  await startAgain(context, site, noted ? async () => undefined : sweep);
 }
 
 async function loadDatabase(

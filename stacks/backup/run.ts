@@ -68,8 +68,6 @@ export interface RepositorySession extends JobContext {
   history: BackupHistory;
   /** Whether a killed run had left its job, or its proof. */
   cleared: boolean;
-  /** What the job did that a killed run had left. */
-  killed: string | undefined;
 }
 
 /** The same of a site that is backed up: what its file says of it, too. */
@@ -112,7 +110,6 @@ export function withRepository<E extends RepositorySession["entry"], T>(
       history,
       constraints,
       cleared: false,
-      killed: undefined,
       ...keys,
     };
     await clearKilled(session, known);
@@ -133,8 +130,7 @@ async function clearKilled(session: RepositorySession, known: BackupHistory | un
     report(`${site}: remove the job of a run that was killed`);
     await removeJob(docker, jobName(platform, site));
     await clearContent(docker, platform, site);
-    session.killed = left.Spec.Labels?.[JOB_ACTION];
-    const killed = killedRun(session.killed, left.CreatedAt, new Date());
+    const killed = killedRun(left.Spec.Labels?.[JOB_ACTION], left.CreatedAt, new Date());
     if (killed !== undefined) session.history = addRun(session.history, killed);
   }
   await clearFiles(docker, platform, site).catch((error: Error) =>

@@ -78,7 +78,7 @@ export async function offerLogin(context: RotateContext, password: Secret): Prom
  * has it all the same, because only what comes after the containers failed or was cut off, both logins stay.
  */
 export async function withdrawLogin(context: RotateContext, after: Login): Promise<void> {
-  if (await isInUse(context, after)) {
+  if (await isInUse(context, after.secret)) {
     context.report(`${context.site} runs with the new login: both are let in; \`terrace up ${context.site}\` goes on`);
     return;
   }
@@ -88,8 +88,15 @@ export async function withdrawLogin(context: RotateContext, after: Login): Promi
   await removeSecret(context.docker, after.secret).catch(() => undefined);
 }
 
-/** Whether the service is to run with it: Swarm puts the specification before back the moment a rollback begins. */
-async function isInUse({ docker, platform, site }: RotateContext, { secret }: Login): Promise<boolean> {
+/**
+ * Whether a site's service is to run with a Swarm secret: Swarm puts the specification before back the moment a rollback begins.
+ *
+ * @param secret its name
+ */
+export async function isInUse(
+  { docker, platform, site }: Pick<RotateContext, "docker" | "platform" | "site">,
+  secret: string,
+): Promise<boolean> {
   const name = objectName(platform, siteStack(site), "web");
   const found = (await get<RawService[] | null>(docker, "/services", { filters: { name: [name] } })) ?? [];
   const service = found.find(({ Spec }) => Spec.Name === name);

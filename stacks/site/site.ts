@@ -1,10 +1,9 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { secretHash } from "../../modules/core/hash.ts";
 import { LABEL } from "../../modules/core/labels.ts";
 import type { Secret } from "../../modules/core/secret.ts";
 import { databaseEnv } from "../../modules/database/index.ts";
-import { contentName, objectName, siteStack } from "../../modules/names/index.ts";
+import { objectName, siteStack } from "../../modules/names/index.ts";
 import { homeConstraint } from "../../modules/pool/index.ts";
 import { volumeObject } from "../../modules/serve/index.ts";
 import type { ServiceDraft, VolumePart } from "../../modules/site/service.ts";
@@ -22,6 +21,7 @@ import {
   serviceLabels,
 } from "../parts.ts";
 import { Database, type DatabaseInputs } from "./database.ts";
+import { siteSecretName } from "./secret-name.ts";
 
 export interface SiteInputs {
   platform: string;
@@ -113,16 +113,11 @@ export class Site extends pulumi.ComponentResource {
     };
   }
 
-  /** Secrets can't be changed in Swarm: the value's hash is in the name, so a new value is a new secret. */
   #secret(name: string, value: Secret): { name: string; secret: docker.Secret } {
     const { platform, site } = this.#inputs;
-    const stack = siteStack(site);
-    const hash = secretHash(`${platform}/${site}/${name}`, value.reveal());
     const data = pulumi.secret(Buffer.from(value.reveal()).toString("base64"));
-    return {
-      name,
-      secret: new docker.Secret(name, { name: contentName(platform, stack, name, hash), data }, { parent: this }),
-    };
+    const inSwarm = siteSecretName(platform, site, name, value);
+    return { name, secret: new docker.Secret(name, { name: inSwarm, data }, { parent: this }) };
   }
 
   #mount(volume: VolumePart) {

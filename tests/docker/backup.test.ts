@@ -100,14 +100,26 @@ test("the agent runs what is due, one thing at a time", async () => {
 
 test("a site that a killed restore left stopped starts again by itself, with its data", async () => {
   const killed = workspace.start("restore", "notes", "--no-safety", "--yes");
-  await expect.poll(killed.written, { timeout: 120_000, interval: 20 }).toContain("notes: stops for the restore");
+  const web = workspace.docker.getService(workspace.cluster.web("notes"));
+  const tasks = async () => (await web.inspect()).Spec.Mode.Replicated.Replicas as number;
+  await expect.poll(tasks, { timeout: 120_000, interval: 20 }).toBe(0);
   killed.child.kill("SIGKILL");
   await killed.ended;
+  await expect.poll(tasks, { timeout: 180_000, interval: 1000 }).toBe(1);
   const back = ({ status }: { status: number }) => status === 200;
-  expect((await workspace.visitor.until("notes", "/get", back, 180_000)).body).toMatch(/^(spoiled|kept)$/);
+  expect((await workspace.visitor.until("notes", "/get", back)).body).toMatch(/^(spoiled|kept)$/);
   const { stdout } = await workspace.run("status", "notes", "--json");
   expect(JSON.parse(stdout)).toMatchObject({ sites: [{ tasks: { running: 1, wanted: 1 } }] });
   expect(await filesOf("notes")).toEqual(["note"]);
+});
+
+test("what a restore had fetched that was killed before the site stopped does not stay in its volume", async () => {
+  const killed = workspace.start("restore", "notes", "--no-safety", "--yes");
+  await expect.poll(() => filesOf("notes"), { timeout: 120_000, interval: 20 }).toContain(".terrace-restore");
+  killed.child.kill("SIGKILL");
+  await killed.ended;
+  await expect.poll(() => filesOf("notes").catch(() => []), { timeout: 180_000, interval: 1000 }).toEqual(["note"]);
+  expect((await workspace.visitor.until("notes", "/get", ({ status }) => status === 200)).status).toBe(200);
 });
 
 test("a connection that is gone during a restore leaves no site stopped", async () => {

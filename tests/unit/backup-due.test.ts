@@ -12,6 +12,7 @@ import {
   offsetOf,
   YOUNG,
 } from "../../modules/backup/index.ts";
+import { backupTable } from "../../scripts/cli/backup-table.ts";
 import { dueWork } from "../../stacks/backup/agent.ts";
 import { describeBackups } from "../../stacks/backup/overview.ts";
 
@@ -61,7 +62,7 @@ test("a copy that waits for its data is not backed up", () => {
   const due = (about: Partial<BackupHistory>) =>
     dueWork(
       list(),
-      { list: list(), histories: new Map([["gejiu", { id: "", history: { ...history(), ...about } }]]) },
+      { list: list(), made: now, histories: new Map([["gejiu", { id: "", history: { ...history(), ...about } }]]) },
       now,
     ).map(({ action }) => action);
   expect(due({})).toContain("backup");
@@ -155,7 +156,7 @@ test("a site that is backed up each hour is late with its proof, too: its first 
   const hours = Array.from({ length: 12 }, (_, hour) => run("backup", `23T${String(hour).padStart(2, "0")}:00`));
   const known = [run("backup", "20T02:15"), ...hours].reduce(addRun, history());
   expect(known.runs.some(({ began }) => began < at("23T00:00").toISOString())).toBe(false);
-  const [site] = describeBackups(list(), state(known), at("23T11:30")).sites;
+  const [site] = describeBackups(list(), state(known), at("23T11:30"), []).sites;
   expect(site?.faults).toContain("late: no good proof by restore since the one due at 2026-11-21 05:15 UTC");
   expect(site?.ok).toBe(false);
 });
@@ -191,27 +192,75 @@ test("the agent copies and removes between backups and proofs", () => {
 });
 
 function state(...histories: BackupHistory[]) {
-  return { list: list(), histories: new Map(histories.map((each) => [each.site, { id: "", history: each }])) };
+  return {
+    list: list(),
+    made: at("01T00:00"),
+    histories: new Map(histories.map((each) => [each.site, { id: "", history: each }])),
+  };
 }
 
 test("the overview tells what failed and what is late, each with its reason, and is not ok then", () => {
   const bad = history(run("backup", "22T02:15"), run("check", "22T04:45"), run("backup", "24T02:15", false));
-  const seen = describeBackups(list(), state(bad), at("24T09:00"));
+  const seen = describeBackups(list(), state(bad), at("24T09:00"), []);
   expect(seen.ok).toBe(false);
   expect(seen.sites[0]?.faults).toEqual([
     "the last backup failed (full, 2026-11-24 02:16 UTC): no space",
     "late: no good backup since the one due at 2026-11-24 02:15 UTC",
   ]);
   const good = history(run("backup", "24T02:15", true, { backup: "b", bytes: 5, files: 1 }));
-  expect(describeBackups(list(), state(good), at("24T09:00"))).toMatchObject({
+  expect(describeBackups(list(), state(good), at("24T09:00"), [])).toMatchObject({
     ok: true,
     sites: [{ faults: [], notes: [], last: { backup: "b" }, next: { backup: "2026-11-25T02:15:00.000Z" } }],
   });
 });
 
+const COPIES = list({ copy: { kind: "local", path: "/copies" } });
+const copyFaults = (now: string, runs: BackupRun[], { made = "01T00:00", copying = [] as string[] } = {}) =>
+  describeBackups(COPIES, { ...state(history(...runs)), made: at(made) }, at(now), copying).sites[0]?.faults;
+
+test("a good backup that the second place lacks for more than two hours is a fault", () => {
+  const copied = [run("backup", "23T02:15"), run("copy", "23T02:17")];
+  const missed = [...copied, run("backup", "24T02:15")];
+  const late = "late: the second place has no copy of the good backup of 2026-11-24 02:16 UTC";
+  expect(copyFaults("24T02:14", copied)).toEqual([]);
+  expect(copyFaults("24T04:15", missed)).toEqual([]);
+  expect(copyFaults("24T04:17", missed)).toEqual([late]);
+  expect(copyFaults("24T04:17", [...missed, run("copy", "24T02:17")])).toEqual([]);
+  expect(copyFaults("24T04:17", missed, { copying: ["gejiu"] })).toEqual([]);
+  expect(copyFaults("24T04:17", [...missed, run("copy", "24T02:17", false)])).toEqual([
+    "the last copy failed (full, 2026-11-24 02:18 UTC): no space",
+    late,
+  ]);
+});
+
+test("a copy that was never made is a fault; one is waited for where the second place is new, or a copy is under way", () => {
+  const runs = [run("backup", "23T02:15"), run("backup", "24T02:15")];
+  const late = "late: the second place has no copy of the good backup of 2026-11-23 02:16 UTC";
+  expect(copyFaults("24T03:00", runs)).toEqual([late]);
+  expect(copyFaults("24T03:00", runs, { made: "24T02:00" })).toEqual([]);
+  expect(copyFaults("24T04:01", runs, { made: "24T02:00" })).toEqual([late]);
+  expect(copyFaults("24T04:01", runs, { made: "24T02:00", copying: ["gejiu"] })).toEqual([]);
+  // What was copied to another place is not in this one, and a repository at another place is empty as yet.
+  const elsewhere = { place: "/elsewhere" };
+  expect(copyFaults("24T03:00", [...runs, run("copy", "24T02:17", true, elsewhere)])).toEqual([late]);
+  expect(copyFaults("24T03:00", [run("backup", "24T02:15", true, elsewhere)])).toEqual([]);
+  expect(describeBackups(list(), state(history(...runs)), at("24T03:00"), []).ok).toBe(true);
+});
+
+test("the table tells when a site was copied, and when that was proven, where there is a second place", () => {
+  const runs = [run("backup", "24T02:15", true, { bytes: 2048, files: 3 }), run("copy", "24T02:17")];
+  const rows = (of: BackupList, ...more: BackupRun[]) =>
+    backupTable(describeBackups(of, state(history(...runs, ...more)), at("24T03:00"), [])).split("\n");
+  expect(rows(list())[0]).toMatch(/^SITE +LAST BACKUP +SIZE +FILES +PROVEN +NEXT +NEXT PROOF +STATE$/);
+  expect(rows(COPIES)[0]).toMatch(/FILES +COPIED +PROVEN +NEXT /);
+  expect(rows(COPIES)[1]).toMatch(/ 3 +2026-11-24 02:18 +never +2026-11-25 02:15 /);
+  expect(rows(COPIES, run("prove-copy", "24T02:30"))[0]).toMatch(/PROVEN +COPY PROVEN +NEXT /);
+  expect(rows(COPIES, run("prove-copy", "24T02:30"))[1]).toMatch(/ never +2026-11-24 02:31 +2026-11-25 02:15 /);
+});
+
 test("a new site without data is told as a note, with the day from which that is a failure", () => {
   const empty = history(run("backup", "02T02:15", true, { bytes: 0, files: 0, young: true }));
-  const [site] = describeBackups(list(), state(empty), at("02T03:00")).sites;
+  const [site] = describeBackups(list(), state(empty), at("02T03:00"), []).sites;
   expect(site).toMatchObject({ ok: true });
   const day = new Date(at("01T00:00").getTime() + YOUNG).toISOString().slice(0, 10);
   expect(site?.notes).toEqual([

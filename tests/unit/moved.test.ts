@@ -1,9 +1,9 @@
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { changeObject, connect, get, type RawService } from "../../modules/docker/index.ts";
 import { loadWorkspace } from "../../modules/workspace/index.ts";
-import type { Plan } from "../../stacks/model.ts";
+import { allChanges, type Plan } from "../../stacks/model.ts";
 import { hasMoved, isWithin } from "../../stacks/moved.ts";
 import { makePlan } from "../../stacks/plan.ts";
 import { page } from "../bench/sites.ts";
@@ -47,3 +47,38 @@ test("a plan that does more than what was agreed to is told from one that does l
   const some = await planNow();
   expect([isWithin(some, nothing), isWithin(nothing, some), isWithin(some, some)]).toEqual([false, true, true]);
 });
+
+test("the same things to another state, or from another one, are more than what was agreed to", async () => {
+  const scale = (memory: string) => writeSite((text) => text.replace(/memory: \w+/, `memory: ${memory}`));
+  await scale("48MiB");
+  const shown = await planNow();
+  expect(isWithin(await planNow(), shown)).toBe(true);
+  await scale("64MiB");
+  const edited = await planNow();
+  const names = (plan: Plan) => allChanges(plan).map(({ action, name }) => `${action} ${name}`);
+  expect(names(edited)).toEqual(names(shown));
+  expect(isWithin(edited, shown)).toBe(false);
+
+  await scale("48MiB");
+  const docker = await connect();
+  const services = await get<RawService[]>(docker, "/services");
+  const web = services.find(({ Spec }) => Spec.Name === "honghe-site-s00001_web")?.ID ?? "";
+  await changeObject<RawService>(docker, `/services/${web}`, ({ Spec }) => {
+    return { ...Spec, Mode: { Replicated: { Replicas: 7 } } };
+  });
+  const byHand = await planNow();
+  expect(names(byHand)).toEqual(names(shown));
+  expect(isWithin(byHand, shown)).toBe(false);
+});
+
+test("redirects that were edited are more than what was agreed to", async () => {
+  await writeSite((text) => text.replace("/contact.html", "/contacts.html"));
+  const shown = await planNow();
+  await writeSite((text) => text.replace("/contacts.html", "/people.html"));
+  expect(isWithin(await planNow(), shown)).toBe(false);
+});
+
+async function writeSite(edit: (text: string) => string): Promise<void> {
+  const path = join(root, "site-configs/s00001.yaml");
+  await writeFile(path, edit(await readFile(path, "utf8")));
+}
