@@ -68,6 +68,7 @@ export function mergeEntries(
   const planned = (site: string) => only.length === 0 || only.includes(site);
   const kept = live.filter(({ site }) => broken.includes(site) || (known.includes(site) && !planned(site)));
   const keptNames = new Set(kept.map(({ site }) => site));
-  const fresh = wanted.filter(({ site }) => !keptNames.has(site));
+  // One that was never deployed has nothing yet: a job would make empty volumes of its names, wherever it ran.
+  const fresh = wanted.filter(({ site }) => planned(site) && !keptNames.has(site));
   return [...kept, ...fresh].sort((a, b) => (a.site < b.site ? -1 : 1));
 }

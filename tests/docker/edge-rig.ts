@@ -86,7 +86,7 @@ export class EdgeRig {
     await rename(`${path}.new`, path);
   }
 
-  /** Publishes what the model renders to and waits, 15 s at most, until the edge runs it. */
+  /** Publishes what the model renders to and waits, 30 s at most, until the edge runs it. */
   async deploy(model: EdgeModel): Promise<string> {
     const { revision, caddy } = renderEdge(model);
     await this.publish(gzipSync(JSON.stringify(caddy)));
