@@ -4,6 +4,7 @@ import type Dockerode from "dockerode";
 import {
   BACKUP_STACK,
   hasRepository,
+  jobName,
   PASSWORD,
   repositoryJob,
   type SecretRef,
@@ -12,7 +13,7 @@ import {
 import { TerraceError } from "../../modules/core/errors.ts";
 import { LABEL } from "../../modules/core/labels.ts";
 import { Secret } from "../../modules/core/secret.ts";
-import { call, destroyObject, findSecret, runJob } from "../../modules/docker/index.ts";
+import { call, destroyObject, findSecret, removeJob, runJob } from "../../modules/docker/index.ts";
 import { BACKUP_KEY, BACKUPS, withLock } from "../../modules/engine/index.ts";
 import { objectName } from "../../modules/names/index.ts";
 import { readBackups, readKeys, requireList } from "./cluster.ts";
@@ -35,16 +36,19 @@ export async function exportKey(context: BackupContext, recipients: string[]): P
       next: "terrace backup key rotate: it goes on where it stopped; then export again",
     });
   }
-  const { passwords } = await readKeys(docker, platform);
-  return seal(context, passwords, recipients);
+  return alone(context, async (own) => seal(own, (await readKeys(docker, platform)).passwords, recipients));
 }
 
-/** A job of its own reads the first of these secrets, and lets it out only sealed. */
+/** In the place of a site's name: no site has this one. */
+const KEYS = "-keys";
+
+/** By who has the lock of the key: a job of its own reads the first of these secrets, and lets it out only sealed. */
 async function seal(context: BackupContext, passwords: SecretRef[], recipients: string[]): Promise<string> {
   const { docker, platform, signal, report } = context;
   const list = requireList(await readBackups(docker, platform), platform);
-  const spec = repositoryJob("keys", { list, entry: { site: "keys" }, constraints: [], passwords, credentials: [] });
-  const apart = { ...spec, mounts: spec.mounts.filter(({ kind }) => kind === "tmpfs") };
+  const spec = repositoryJob("keys", { list, entry: { site: KEYS }, constraints: [], passwords, credentials: [] });
+  // Without its labels, by which the agent would take it for a job that a killed run had left, and remove it.
+  const apart = { ...spec, labels: {}, mounts: spec.mounts.filter(({ kind }) => kind === "tmpfs") };
   const end = await runJob(
     docker,
     { ...apart, env: { STEP: "export", RECIPIENTS: recipients.join(" ") } },
@@ -69,7 +73,12 @@ async function unsealed(context: BackupContext, secret: SecretRef): Promise<Secr
 
 /** Does something with the key while nobody else changes it. */
 function alone<T>(context: BackupContext, work: (context: BackupContext) => Promise<T>): Promise<T> {
-  return withLock({ ...context, scopes: [BACKUP_KEY] }, (signal) => work({ ...context, signal }));
+  const { docker, platform } = context;
+  return withLock({ ...context, scopes: [BACKUP_KEY] }, async (signal) => {
+    // One that a killed run left would hold the key.
+    await removeJob(docker, jobName(platform, KEYS));
+    return work({ ...context, signal });
+  });
 }
 
 /**
