@@ -31,7 +31,7 @@ export const status: Command = {
   ],
   async run(input) {
     if (flag(input, "drift")) return showDrift(input);
-    const [{ openWorkspace }, { edgeAddresses }] = await Promise.all([
+    const [{ brokenFiles, openWorkspace }, { edgeAddresses }] = await Promise.all([
       import("./cli/workspace.ts"),
       import("../stacks/edges.ts"),
     ]);
@@ -76,11 +76,6 @@ async function look(workspace: OpenWorkspace, request: Omit<VisitRequest, "root"
     if (!(error instanceof TerraceError) || !WITHOUT_MANAGERS.has(error.code)) throw error;
     return { now: await visitSites({ ...request, root: undefined }), backups: [], fault: error };
   }
-}
-
-/** Files with an error: their sites are neither visited nor counted. */
-function brokenFiles({ problems }: OpenWorkspace): string[] {
-  return [...new Set(problems.filter(({ severity }) => severity === "error").map(({ file }) => file))];
 }
 
 async function show(

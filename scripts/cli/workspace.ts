@@ -85,3 +85,8 @@ export async function readText(path: string): Promise<string> {
     throw new TerraceError("TERRACE_NO_FILE", `${path} cannot be read`, { why, exitCode: EXIT.usage });
   });
 }
+
+/** Files with an error: their sites are not among those that were read. */
+export function brokenFiles({ problems }: Pick<OpenWorkspace, "problems">): string[] {
+  return [...new Set(problems.filter(({ severity }) => severity === "error").map(({ file }) => file))];
+}

@@ -10,7 +10,7 @@ import { flag, type Input, text } from "../cli/command.ts";
 import { agreed } from "../cli/interact.ts";
 import { errorJson, note, paint, print, printError, printJson } from "../cli/output.ts";
 import { table } from "../cli/table.ts";
-import { openWorkspace } from "../cli/workspace.ts";
+import { brokenFiles, openWorkspace } from "../cli/workspace.ts";
 import { givenOf, usage } from "./usage.ts";
 
 /**
@@ -57,14 +57,15 @@ function refuseOthers(input: Input): void {
 
 /** A site's file that is broken stops no other site. Names are given only where some are left out. */
 async function sitesOf(input: Input): Promise<{ named: string[]; broken: Recovered[] }> {
-  const { platform, sites, problems } = await openWorkspace(input, "platform");
+  const workspace = await openWorkspace(input, "platform");
+  const { platform, sites } = workspace;
   if (platform.backup.repository === undefined) {
     throw new TerraceError("TERRACE_NO_BACKUPS", `the platform ${platform.name} makes no backups`, {
       where: "platform.yaml, backup",
       next: "name the place where they are: backup: { repository: ... }",
     });
   }
-  const faulty = [...new Set(problems.filter(({ severity }) => severity === "error").map(({ file }) => file))];
+  const faulty = brokenFiles(workspace);
   if (faulty.length > 0 && sites.length === 0) throw usage("no site's file can be read");
   const broken = faulty.map((file): Recovered => {
     const site = file.replace(/^.*\/|\.ya?ml$/g, "");

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import {
   addRun,
-  type BackupEntry,
   type BackupHistory,
   type BackupList,
   type BackupRun,
@@ -15,23 +14,11 @@ import {
 import { backupTable } from "../../scripts/cli/backup-table.ts";
 import { dueWork } from "../../stacks/backup/agent.ts";
 import { describeBackups } from "../../stacks/backup/overview.ts";
+import { backupEntry } from "../support/backup-entry.ts";
 
 const HOUR = 3_600_000;
 
-const entry: BackupEntry = {
-  site: "gejiu",
-  schedule: "15 2 * * *",
-  keep: { last: 3, daily: 7, weekly: 4, monthly: 12, yearly: 0 },
-  prove: "15 5 * * 6",
-  shrink: 50,
-  smallest: 1024,
-  content: false,
-  volumes: ["data"],
-  database: undefined,
-  port: 8080,
-  host: "gejiu.example.cn",
-  file: "",
-};
+const entry = backupEntry();
 
 const list = (more: Partial<BackupList> = {}): BackupList => ({
   format: 1,

@@ -1,25 +1,11 @@
 import { expect, test } from "vitest";
-import { type BackupEntry, mergeEntries } from "../../modules/backup/index.ts";
-
-const entry = (site: string, schedule: string): BackupEntry => ({
-  site,
-  schedule,
-  keep: { last: 1, daily: 0, weekly: 0, monthly: 0, yearly: 0 },
-  prove: "never",
-  shrink: 50,
-  smallest: 1024,
-  content: false,
-  volumes: ["data"],
-  database: undefined,
-  port: 8080,
-  host: `${site}.example.cn`,
-  file: "",
-});
+import { mergeEntries } from "../../modules/backup/index.ts";
+import { backupEntry } from "../support/backup-entry.ts";
 
 const merged = (files: string[], live: string[], only: string[], broken: string[] = []) =>
   mergeEntries(
-    files.map((site) => entry(site, "new")),
-    live.map((site) => entry(site, "old")),
+    files.map((site) => backupEntry({ site, schedule: "new" })),
+    live.map((site) => backupEntry({ site, schedule: "old" })),
     { known: files, only, broken },
   ).map(({ site, schedule }) => `${site} ${schedule}`);
 
